@@ -1,0 +1,170 @@
+import type { Connection } from "../io/connection.ts";
+import {
+  ConnectionEndedError,
+  type Ending,
+  type Peer,
+  type WaitOptions,
+} from "../io/peer.ts";
+import { readableOf, writableOf } from "../io/streams.ts";
+import type { RequestOptions, Requests } from "./requests.ts";
+
+/** Unread messages that a client holds before it stops reading. */
+export const MAX_UNREAD = 1024;
+
+/**
+ * A client's connection: a {@linkcode Peer} that can also ask. Messages that answer no request are read by `receive`,
+ * by a `for await` loop, or go to the `message` callback if one was given. Made by {@linkcode connect}.
+ */
+export class Client<In, Out = In> implements Peer<In, Out> {
+  /** A client has no state of its own. */
+  readonly state = undefined;
+  readonly #connection: Connection<In, Out, undefined>;
+  readonly #requests: Requests<In, Out> | undefined;
+  readonly #unread: In[] = [];
+  #receiver: PromiseWithResolvers<In | undefined> | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+
+  /** Use {@linkcode connect}. */
+  constructor(
+    connection: Connection<In, Out, undefined>,
+    requests: Requests<In, Out> | undefined,
+  ) {
+    this.#connection = connection;
+    this.#requests = requests;
+    void connection.closed.then(() => this.#receiver?.resolve(undefined));
+  }
+
+  /** Takes a message that answers no request; the promise resolves when more may come. */
+  accept(message: In): Promise<void> | undefined {
+    if (this.#receiver !== undefined) {
+      this.#receiver.resolve(message);
+      this.#receiver = undefined;
+      return undefined;
+    }
+    this.#unread.push(message);
+    if (this.#unread.length < MAX_UNREAD) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @throws {RequestTimeoutError} If none comes in time.
+   * @throws {ConnectionEndedError} If the connection ends before.
+   * @throws {LocalProtocolError} If the request cannot be put into the wire.
+   */
+  async request(request: Out, options: RequestOptions = {}): Promise<In> {
+    if (this.#requests === undefined) {
+      throw new TypeError(
+        "Cannot request: connect() was not told how answers are known: current value of 'correlate' is undefined",
+      );
+    }
+    options.signal?.throwIfAborted();
+    if (this.ending === undefined) this.#connection.send(request);
+    if (this.ending !== undefined) {
+      throw new ConnectionEndedError(`ask ${this.address}`, this.ending);
+    }
+    return await this.#requests.wait(request, options, () => {
+      const unread = this.#unread.length;
+      return unread < MAX_UNREAD
+        ? ""
+        : `, and reading waits for ${unread} unread messages to be received`;
+    });
+  }
+
+  async receive(): Promise<In | undefined> {
+    const message = this.#unread.shift();
+    if (message !== undefined) {
+      if (this.#room !== undefined && this.#unread.length < MAX_UNREAD / 2) {
+        this.#room.resolve();
+        this.#room = undefined;
+      }
+      return message;
+    }
+    if (this.#connection.ending !== undefined) return undefined;
+    if (this.#receiver !== undefined) {
+      throw new TypeError(
+        `Cannot receive from ${this.address}: another receive is waiting`,
+      );
+    }
+    this.#receiver = Promise.withResolvers();
+    return await this.#receiver.promise;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<In> {
+    for (;;) {
+      const message = await this.receive();
+      if (message === undefined) return;
+      yield message;
+    }
+  }
+
+  get id(): number {
+    return this.#connection.id;
+  }
+
+  get address(): string {
+    return this.#connection.address;
+  }
+
+  get endpoint(): string {
+    return this.#connection.endpoint;
+  }
+
+  get signal(): AbortSignal {
+    return this.#connection.signal;
+  }
+
+  get ending(): Ending | undefined {
+    return this.#connection.ending;
+  }
+
+  get closed(): Promise<Ending> {
+    return this.#connection.closed;
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection.bufferedBytes;
+  }
+
+  get isSlow(): boolean {
+    return this.#connection.isSlow;
+  }
+
+  get maxFrameBytes(): number {
+    return this.#connection.maxFrameBytes;
+  }
+
+  set maxFrameBytes(bytes: number) {
+    this.#connection.maxFrameBytes = bytes;
+  }
+
+  get readable(): ReadableStream<In> {
+    return readableOf(this);
+  }
+
+  get writable(): WritableStream<Out> {
+    return writableOf(this);
+  }
+
+  send(message: Out): boolean {
+    return this.#connection.send(message);
+  }
+
+  drained(options?: WaitOptions): Promise<void> {
+    return this.#connection.drained(options);
+  }
+
+  close(reason?: string): Promise<void> {
+    return this.#connection.close(reason);
+  }
+
+  abort(reason?: string): void {
+    this.#connection.abort(reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,122 @@
+import type { Endpoint } from "./endpoint.ts";
+import { EndpointError } from "./endpoint_error.ts";
+import type {
+  Conn,
+  Listener,
+  Transport,
+  TransportConnectOptions,
+  TransportListenOptions,
+} from "./transport.ts";
+
+type TcpEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" }>;
+
+class NetListener implements Listener {
+  readonly endpoint: Endpoint;
+  readonly #listener: Deno.TcpListener | Deno.TlsListener;
+
+  constructor(
+    endpoint: TcpEndpoint,
+    listener: Deno.TcpListener | Deno.TlsListener,
+  ) {
+    this.#listener = listener;
+    const { port } = listener.addr as Deno.NetAddr;
+    this.endpoint = { ...endpoint, port };
+  }
+
+  async accept(): Promise<Conn> {
+    const conn = await this.#listener.accept();
+    // TLS connections of the runtime have no such method.
+    if ("setNoDelay" in conn) conn.setNoDelay(true);
+    return conn;
+  }
+
+  close(): void {
+    this.#listener.close();
+  }
+}
+
+/** Refuses what the runtime would end the process for: `reusePort` without its flag. */
+function reusePort(options: TransportListenOptions): boolean {
+  if (options.reusePort !== true) return false;
+  if (!("listenDatagram" in Deno)) {
+    throw new Deno.errors.NotSupported(
+      "reusePort needs the runtime's flag --unstable-net",
+    );
+  }
+  return true;
+}
+
+/** The `tcp` and `tls` roads over the runtime's own sockets; messages are sent without delay (TCP_NODELAY). */
+export const netTransport: Transport = {
+  listen(endpoint, options) {
+    const { scheme, hostname, port } = endpoint as TcpEndpoint;
+    try {
+      const shared = {
+        hostname,
+        port,
+        reusePort: reusePort(options),
+        tcpBacklog: options.backlog ?? 511,
+      };
+      if (scheme === "tcp") {
+        return new NetListener(endpoint as TcpEndpoint, Deno.listen(shared));
+      }
+      const { cert, key } = options;
+      if (cert === undefined || key === undefined) {
+        throw new TypeError("a certificate and a key are needed");
+      }
+      const listener = Deno.listenTls({ ...shared, cert, key });
+      return new NetListener(endpoint as TcpEndpoint, listener);
+    } catch (error) {
+      throw new EndpointError("listen on", endpoint, error);
+    }
+  },
+
+  async connect(endpoint, options: TransportConnectOptions) {
+    const { scheme, hostname, port } = endpoint as TcpEndpoint;
+    const { signal, caCerts, cert, key } = options;
+    try {
+      const tcp = await Deno.connect({
+        hostname,
+        port,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      tcp.setNoDelay(true);
+      if (scheme === "tcp") return tcp;
+      if (cert !== undefined && key !== undefined) {
+        // `startTls` ignores a client certificate, so this connection is made again by the call that sends it.
+        tcp.close();
+        return await Deno.connectTls({
+          hostname,
+          port,
+          cert,
+          key,
+          ...(caCerts === undefined ? {} : { caCerts }),
+        });
+      }
+      return await startTls(tcp, hostname, caCerts, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw new EndpointError("connect to", endpoint, error);
+    }
+  },
+};
+
+async function startTls(
+  tcp: Deno.TcpConn,
+  hostname: string,
+  caCerts: string[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Conn> {
+  const tls = await Deno.startTls(tcp, {
+    hostname,
+    ...(caCerts === undefined ? {} : { caCerts }),
+  });
+  const abort = () => tls.close();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await tls.handshake();
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+  return tls;
+}

@@ -1,0 +1,103 @@
+/** Why a connection ended. */
+export type EndingCause =
+  /** The peer closed it, or reset it (`error` is then set). */
+  | "peer closed"
+  /** This program closed it. */
+  | "local closed"
+  /** A deadline passed: idle, first message, frame, or write. */
+  | "timed out"
+  /** The peer went over a limit or broke the protocol. */
+  | "limit"
+  /** The server is shutting down. */
+  | "shut down"
+  /** A handler threw, or the connection failed. */
+  | "failed";
+
+/** How a connection ended. */
+export interface Ending {
+  /** Why. */
+  cause: EndingCause;
+  /** A few words for a person, such as `idle for 60000 ms`. */
+  reason?: string;
+  /** What was thrown, if anything was. */
+  error?: unknown;
+}
+
+/** Options of {@linkcode Peer.drained} and other waits. */
+export interface WaitOptions {
+  /** Gives up when aborted. */
+  signal?: AbortSignal;
+}
+
+/**
+ * The other side of one connection, as handlers and clients see it.
+ *
+ * @typeParam In What the peer sends.
+ * @typeParam Out What the peer is sent.
+ * @typeParam State What `open` returned for this peer.
+ */
+export interface Peer<In, Out, State = undefined>
+  extends AsyncIterable<In>, AsyncDisposable {
+  /** Unique among the connections of this process. */
+  readonly id: number;
+  /** The peer's address: `192.0.2.7:4242`, `[2001:db8::1]:4242`, or `unix:4` and `memory:4` with the id. */
+  readonly address: string;
+  /** The URL of the endpoint that it came in by, or that it was dialled at. */
+  readonly endpoint: string;
+  /** What the handler's `open` returned. */
+  readonly state: State;
+  /** Aborted when the connection begins to end; the reason is the {@linkcode Ending}. */
+  readonly signal: AbortSignal;
+  /** How it ended, or undefined while it lives. */
+  readonly ending: Ending | undefined;
+  /** Resolves when it has ended, both directions closed. */
+  readonly closed: Promise<Ending>;
+  /** Bytes that the kernel has not taken yet. */
+  readonly bufferedBytes: number;
+  /** The largest frame to accept from now on; small before a login, larger after it. */
+  maxFrameBytes: number;
+  /** The messages as a web stream, for `pipeTo` and friends; ten times slower than the handler. */
+  readonly readable: ReadableStream<In>;
+  /** A web stream to send by; it waits while the peer is slow. */
+  readonly writable: WritableStream<Out>;
+
+  /**
+   * Queues a message; all of one turn of the event loop leaves in one write.
+   *
+   * @returns Whether to go on: false if the peer is slow (wait for {@linkcode Peer.drained}) or the connection is ending
+   * (the message is then dropped, and `ending` says why).
+   * @throws {LocalProtocolError} If the message cannot be put into the wire; nothing is sent.
+   */
+  send(message: Out): boolean;
+  /** Resolves once the peer is no longer slow. Rejects with {@linkcode ConnectionEndedError} if it ends before. */
+  drained(options?: WaitOptions): Promise<void>;
+  /**
+   * The next message, or undefined once the connection has ended. For handlers that are loops and for `open`; one call
+   * at a time.
+   *
+   * @throws {RemoteProtocolError} If the peer sent something else; `recoverable` tells whether the next call may succeed.
+   */
+  receive(): Promise<In | undefined>;
+  /** Sends what is queued, tells the peer, waits for it to close too (for a bounded time), and closes. */
+  close(reason?: string): Promise<void>;
+  /** Closes at once and drops what is queued. */
+  abort(reason?: string): void;
+}
+
+/** The connection ended before what was waited for. `ending` says how. */
+export class ConnectionEndedError extends Error {
+  /** The name that stack traces show. */
+  override readonly name = "ConnectionEndedError";
+  /** How the connection ended. */
+  readonly ending: Ending;
+
+  /** Creates the error for `action`, such as `send to 127.0.0.1:4242`. */
+  constructor(action: string, ending: Ending) {
+    const why = ending.reason === undefined ? "" : ` (${ending.reason})`;
+    super(
+      `Cannot ${action}: the connection ended: ${ending.cause}${why}`,
+      ending.error === undefined ? undefined : { cause: ending.error },
+    );
+    this.ending = ending;
+  }
+}

@@ -1,0 +1,67 @@
+import type { RemoteProtocolError } from "../proto/errors.ts";
+import type { ConnectionLimitName } from "../io/connection.ts";
+import type { Ending } from "../io/peer.ts";
+
+/** Who an event is about. */
+export interface PeerIdentity {
+  /** Unique among the connections of this process. */
+  readonly id: number;
+  /** `192.0.2.7:4242`, or `unix:4`. */
+  readonly address: string;
+  /** The endpoint that the peer came in by. */
+  readonly endpoint: string;
+}
+
+/** Everything that a server tells its observer. Told synchronously; an observer that throws is a bug of its own. */
+export type ServerEvent =
+  /** An endpoint takes connections; told at the start and after `resume`. */
+  | { type: "listening"; endpoint: string }
+  /** A connection was taken in. */
+  | { type: "accepted"; peer: PeerIdentity }
+  /** A connection was turned away by a limit. */
+  | {
+    type: "refused";
+    endpoint: string;
+    address: string;
+    limit: "maxConnections" | "maxConnectionsPerSource";
+  }
+  /** Accepting waits, because of a limit. */
+  | {
+    type: "waiting";
+    endpoint: string;
+    limit: "maxConnections" | "acceptsPerSecond";
+  }
+  /** Accepting failed and goes on after a pause; `descriptors` if the process has run out of them. */
+  | {
+    type: "accept failed";
+    endpoint: string;
+    descriptors: boolean;
+    pauseMs: number;
+    error: unknown;
+  }
+  /** A connection has ended. */
+  | { type: "closed"; peer: PeerIdentity; ending: Ending }
+  /** A limit of one connection bit. */
+  | {
+    type: "limit";
+    peer: PeerIdentity;
+    limit: ConnectionLimitName;
+    detail: string;
+  }
+  /** A peer sent something that is no message. */
+  | { type: "invalid"; peer: PeerIdentity; error: RemoteProtocolError }
+  /** A peer takes less than it is sent, or has caught up. */
+  | { type: "slow"; peer: PeerIdentity; slow: boolean; bufferedBytes: number }
+  /** A group did not deliver messages to a slow member. */
+  | { type: "gap"; peer: PeerIdentity; group: string; missed: number }
+  /** A callback threw where no connection was left to end by it. */
+  | { type: "callback failed"; peer: PeerIdentity; error: unknown }
+  /** Listening was suspended; connections live on. */
+  | { type: "suspended" }
+  /** The server finishes what it has and stops. */
+  | { type: "draining"; connections: number; deadlineMs: number }
+  /** The server has stopped. */
+  | { type: "stopped" };
+
+/** Is told every {@linkcode ServerEvent}. */
+export type ServerObserver = (event: ServerEvent) => void;

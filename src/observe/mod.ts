@@ -1,0 +1,1 @@
+export type { PeerIdentity, ServerEvent, ServerObserver } from "./events.ts";

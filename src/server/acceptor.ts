@@ -1,0 +1,177 @@
+import { sourceNetwork, unmapAddress } from "../proto/address.ts";
+import { TokenBucket } from "../proto/token_bucket.ts";
+import { type Clock, sleep } from "../io/clock.ts";
+import { formatEndpoint } from "../io/endpoint.ts";
+import type { Conn, Listener } from "../io/transport.ts";
+import type { ServerObserver } from "../observe/events.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** How long accepting rests when the process has run out of descriptors; Thousand Island and Ranch take the same. */
+const DESCRIPTOR_PAUSE_MS = 100;
+
+/** What the listeners of one server share: how many connections there are, and how many there may be. */
+export class Admission {
+  readonly limits: Required<ServerLimits>;
+  /** What to do with a connection beyond `maxConnections`. */
+  readonly overLimit: "refuse" | "wait";
+  readonly clock: Clock;
+  #connections = 0;
+  readonly #sources = new Map<string, number>();
+  readonly #rate: TokenBucket | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+
+  constructor(
+    limits: Required<ServerLimits>,
+    overLimit: "refuse" | "wait",
+    clock: Clock,
+  ) {
+    this.limits = limits;
+    this.overLimit = overLimit;
+    this.clock = clock;
+    const rate = limits.acceptsPerSecond;
+    if (rate !== Infinity) {
+      this.#rate = new TokenBucket(rate, rate, clock.now());
+    }
+  }
+
+  /** Whether another connection would exceed the limit. */
+  get isFull(): boolean {
+    return this.#connections >= this.limits.maxConnections;
+  }
+
+  /** Milliseconds to wait before the next accept. */
+  paceMs(): number {
+    return this.#rate?.take(1, this.clock.now()) ?? 0;
+  }
+
+  /** Resolves once a connection has ended. */
+  room(): Promise<void> {
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /** Counts a connection from `source`, or names the limit that forbids it. */
+  enter(
+    source: string,
+  ): "maxConnections" | "maxConnectionsPerSource" | undefined {
+    if (this.isFull) return "maxConnections";
+    if (this.limits.maxConnectionsPerSource !== Infinity) {
+      const count = this.#sources.get(source) ?? 0;
+      if (count >= this.limits.maxConnectionsPerSource) {
+        return "maxConnectionsPerSource";
+      }
+      this.#sources.set(source, count + 1);
+    }
+    this.#connections++;
+    return undefined;
+  }
+
+  /** Counts the end of a connection from `source`. */
+  leave(source: string): void {
+    this.#connections--;
+    const count = this.#sources.get(source);
+    if (count === 1) this.#sources.delete(source);
+    else if (count !== undefined) this.#sources.set(source, count - 1);
+    this.wake();
+  }
+
+  /** Lets those who wait for room look again. */
+  wake(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+}
+
+/** What a connection is counted under: its network, or its endpoint where addresses say nothing. */
+export function sourceOf(conn: Conn, endpoint: string): string {
+  const { remoteAddr } = conn;
+  return "hostname" in remoteAddr
+    ? sourceNetwork(unmapAddress(remoteAddr.hostname))
+    : endpoint;
+}
+
+/** Takes connections from one listener until it is closed. */
+export class Acceptor {
+  /** The endpoint's URL. */
+  readonly endpoint: string;
+  readonly #listener: Listener;
+  readonly #admission: Admission;
+  readonly #observe: ServerObserver;
+  readonly #take: (conn: Conn, endpoint: string) => void;
+  #closed = false;
+
+  constructor(
+    listener: Listener,
+    admission: Admission,
+    observe: ServerObserver,
+    take: (conn: Conn, endpoint: string) => void,
+  ) {
+    this.endpoint = formatEndpoint(listener.endpoint);
+    this.#listener = listener;
+    this.#admission = admission;
+    this.#observe = observe;
+    this.#take = take;
+  }
+
+  /** Accepts until closed; never rejects. */
+  async run(): Promise<void> {
+    let waiting = false;
+    while (!this.#closed) {
+      const paceMs = this.#admission.paceMs();
+      if (paceMs > 0) {
+        if (!waiting) this.#waits("acceptsPerSecond");
+        waiting = true;
+        await sleep(this.#admission.clock, paceMs);
+      } else {
+        waiting = false;
+      }
+      if (this.#admission.overLimit === "wait" && this.#admission.isFull) {
+        this.#waits("maxConnections");
+        while (this.#admission.isFull && !this.#closed) {
+          await this.#admission.room();
+        }
+      }
+      if (!this.#closed) await this.#accept();
+    }
+  }
+
+  #waits(limit: "maxConnections" | "acceptsPerSecond"): void {
+    this.#observe({ type: "waiting", endpoint: this.endpoint, limit });
+  }
+
+  async #accept(): Promise<void> {
+    try {
+      this.#take(await this.#listener.accept(), this.endpoint);
+    } catch (error) {
+      if (this.#closed) return;
+      const failure = classify(error);
+      if (failure === "connection") return;
+      this.#observe({
+        type: "accept failed",
+        endpoint: this.endpoint,
+        descriptors: failure === "descriptors",
+        pauseMs: DESCRIPTOR_PAUSE_MS,
+        error,
+      });
+      await sleep(this.#admission.clock, DESCRIPTOR_PAUSE_MS);
+    }
+  }
+
+  /** Stops listening; connections live on. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+    this.#admission.wake();
+  }
+}
+
+/** accept(2), "Error handling": errors of the one connection are passed over, a lack of resources is waited out. */
+function classify(error: unknown): "connection" | "descriptors" | "other" {
+  if (
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.ConnectionReset
+  ) return "connection";
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === "EMFILE" || code === "ENFILE" ? "descriptors" : "other";
+}

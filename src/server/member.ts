@@ -1,0 +1,162 @@
+import type { Connection, Feed } from "../io/connection.ts";
+import type { Batch } from "./batch.ts";
+import type { GroupOptions } from "./group.ts";
+
+/** One encoded message that waits for a slow member; `bytes` is undefined once a later one has replaced it. */
+interface Waiting {
+  bytes: Uint8Array | undefined;
+  key: unknown;
+}
+
+/** What a member needs of its group. */
+export interface MemberGroup<In, Out, State> {
+  /** Its options, completed. */
+  readonly options:
+    & Required<Omit<GroupOptions<Out>, "key" | "gap">>
+    & Pick<GroupOptions<Out>, "gap">;
+  /** Hands `member` all that was broadcast up to now. */
+  settle(member: Member<In, Out, State>): void;
+  /** The member began to lag, or has caught up. */
+  lags(member: Member<In, Out, State>, lags: boolean): void;
+  /** The member missed messages. */
+  missed(member: Member<In, Out, State>, count: number): void;
+  /** The member's connection is ending. */
+  remove(member: Member<In, Out, State>): void;
+}
+
+/** One connection in one group: where it stands, and what waits for it while it is slow. */
+export class Member<In, Out, State> implements Feed {
+  readonly connection: Connection<In, Out, State>;
+  /** The first batch that it has not had. */
+  sequence: number;
+  /** How many messages of that batch it has had. */
+  taken: number;
+  readonly #group: MemberGroup<In, Out, State>;
+  #waiting: Waiting[] = [];
+  /** Index of the first in `#waiting`. */
+  #head = 0;
+  #waitingBytes = 0;
+  #byKey: Map<unknown, Waiting> | undefined;
+  #missed = 0;
+  /** It was cut off; nothing more is for it. */
+  #isOut = false;
+
+  constructor(
+    group: MemberGroup<In, Out, State>,
+    connection: Connection<In, Out, State>,
+    sequence: number,
+    taken: number,
+  ) {
+    this.#group = group;
+    this.connection = connection;
+    this.sequence = sequence;
+    this.taken = taken;
+  }
+
+  /** Whether a message of average size would be dropped. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= this.#group.options.maxWaitingBytes;
+  }
+
+  get #lags(): boolean {
+    return this.#head < this.#waiting.length;
+  }
+
+  /** Takes the messages of `batch` from `taken` to `to`. */
+  take(batch: Batch, to: number): void {
+    batch.forEachRun(this.connection, this.taken, to, (from, to) => {
+      if (!this.#lags && !this.connection.isSlow) {
+        this.connection.share(batch.bytes(from, to), to - from);
+      } else {
+        for (let index = from; index < to; index++) {
+          this.#wait(batch.bytes(index, index + 1), batch.key(index));
+        }
+      }
+    });
+    this.taken = to;
+  }
+
+  #wait(bytes: Uint8Array, key: unknown): void {
+    if (this.#isOut) return;
+    const { slow, maxWaitingBytes } = this.#group.options;
+    const isOver = this.#waitingBytes + bytes.length > maxWaitingBytes;
+    if (isOver && slow === "drop newest") {
+      this.#missed++;
+      return;
+    }
+    if (isOver && (slow === "close" || slow === "wait")) {
+      this.#isOut = true;
+      this.connection.cutOff(
+        "maxWaitingBytes",
+        `${this.#waitingBytes} bytes wait for a slow member, ${maxWaitingBytes} allowed`,
+      );
+      return;
+    }
+    if (!this.#lags) this.#group.lags(this, true);
+    const waiting: Waiting = { bytes, key };
+    this.#waiting.push(waiting);
+    this.#waitingBytes += bytes.length;
+    if (slow === "coalesce" && key !== undefined) {
+      this.#byKey ??= new Map();
+      const replaced = this.#byKey.get(key);
+      if (replaced !== undefined) this.#forget(replaced);
+      this.#byKey.set(key, waiting);
+    }
+    while (this.#waitingBytes > maxWaitingBytes) this.#dropOldest();
+  }
+
+  #forget(waiting: Waiting): number {
+    const length = waiting.bytes?.length ?? 0;
+    this.#waitingBytes -= length;
+    waiting.bytes = undefined;
+    return length;
+  }
+
+  #next(): Waiting {
+    const waiting = this.#waiting[this.#head++]!;
+    if (this.#byKey?.get(waiting.key) === waiting) {
+      this.#byKey.delete(waiting.key);
+    }
+    if (this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    return waiting;
+  }
+
+  #dropOldest(): void {
+    if (this.#forget(this.#next()) > 0) this.#missed++;
+  }
+
+  settle(): void {
+    this.#group.settle(this);
+  }
+
+  resume(): void {
+    if (!this.#lags) return;
+    const newestAreMissing = this.#group.options.slow === "drop newest";
+    while (this.#lags && !this.connection.isSlow) {
+      if (!newestAreMissing) this.#tellGap();
+      const { bytes } = this.#next();
+      if (bytes === undefined) continue;
+      this.#waitingBytes -= bytes.length;
+      this.connection.share(bytes, 1);
+    }
+    if (this.#lags) return;
+    this.#tellGap();
+    this.#group.lags(this, false);
+  }
+
+  #tellGap(): void {
+    if (this.#missed === 0) return;
+    const count = this.#missed;
+    this.#missed = 0;
+    this.#group.missed(this, count);
+    const notice = this.#group.options.gap?.(count);
+    if (notice !== undefined) this.connection.send(notice);
+  }
+
+  leave(): void {
+    this.#group.remove(this);
+  }
+}

@@ -1,0 +1,16 @@
+export {
+  type BroadcastOptions,
+  Group,
+  type GroupHost,
+  type GroupOptions,
+  type SlowMemberPolicy,
+} from "./group.ts";
+export { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./limits.ts";
+export { serve, type ServeOptions } from "./serve.ts";
+export {
+  type DrainOptions,
+  Server,
+  type ServerInfo,
+  type ServerParts,
+  type ServerStatus,
+} from "./server.ts";

@@ -1,0 +1,94 @@
+import type { Wire } from "../proto/framing/framing.ts";
+import { type Clock, systemClock } from "../io/clock.ts";
+import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
+import type { Handler } from "../io/handler.ts";
+import { completeLimits } from "../io/limits.ts";
+import type { TransportListenOptions } from "../io/transport.ts";
+import type { ServerObserver } from "../observe/events.ts";
+import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./limits.ts";
+import { Server } from "./server.ts";
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions<In, Out, State> extends TransportListenOptions {
+  /** Where to listen: one endpoint URL or several. Port 0 lets the system choose. */
+  listen: string | string[];
+  /** Framing and codec. */
+  wire: Wire<In, Out>;
+  /** What happens on each connection. */
+  handler: Handler<In, Out, State>;
+  /** What may be taken in, and what a connection may cost. */
+  limits?: ServerLimits;
+  /** Beyond `maxConnections`: turn the connection away, or leave it to the kernel until there is room. @default {"refuse"} */
+  overLimit?: "refuse" | "wait";
+  /** The message that tells a connection which limit turned it away; without it, it is closed without a word. */
+  refusal?: (limit: "maxConnections" | "maxConnectionsPerSource") => Out;
+  /** Is told what happens; see {@linkcode ServerEvent}. */
+  observe?: ServerObserver;
+  /** Drains the server when aborted. */
+  signal?: AbortSignal;
+  /** Where deadlines take their time from. @default {systemClock} */
+  clock?: Clock;
+  /** Where chance comes from: numbers from 0 to below 1. @default {Math.random} */
+  random?: () => number;
+}
+
+/**
+ * Listens at one endpoint or several and calls the handler for each connection; resolves once all of them listen.
+ *
+ * @throws {EndpointError} If an endpoint cannot be listened on; none is then.
+ * @throws {SyntaxError} If an endpoint is not a URL that is known.
+ * @throws {RangeError} If a limit is not a number above 0.
+ *
+ * @example Usage
+ * ```ts
+ * import { serve } from "./serve.ts";
+ * import { connect } from "../client/connect.ts";
+ * import { lines } from "../proto/framing/delimited.ts";
+ * import { text } from "../proto/codec/text.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "memory:shout",
+ *   wire,
+ *   handler: {
+ *     message: (peer, line) => peer.send(line.toUpperCase()),
+ *   },
+ * });
+ * await using client = await connect({ to: server.endpoints[0]!, wire });
+ * client.send("hello");
+ * assertEquals(await client.receive(), "HELLO");
+ * ```
+ */
+export async function serve<In, Out, State = undefined>(
+  options: ServeOptions<In, Out, State>,
+): Promise<Server<In, Out, State>> {
+  const { listen, wire, handler, refusal, observe, signal } = options;
+  signal?.throwIfAborted();
+  const endpoints: Endpoint[] = [listen].flat().map(parseEndpoint);
+  if (endpoints.length === 0) {
+    throw new TypeError(
+      "Cannot serve: 'listen' must name an endpoint: current value is []",
+    );
+  }
+  const server = new Server<In, Out, State>({
+    endpoints,
+    wire,
+    handler,
+    limits: completeLimits<ServerLimits>(options.limits, DEFAULT_SERVER_LIMITS),
+    overLimit: options.overLimit ?? "refuse",
+    refusal,
+    listenOptions: options,
+    observe,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  });
+  await server.resume();
+  if (signal !== undefined) {
+    const drain = () => void server.drain();
+    if (signal.aborted) drain();
+    signal.addEventListener("abort", drain, { once: true });
+    void server.finished.then(() => signal.removeEventListener("abort", drain));
+  }
+  return server;
+}

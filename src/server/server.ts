@@ -1,0 +1,323 @@
+import { formatAddress } from "../proto/address.ts";
+import type { RemoteProtocolError } from "../proto/errors.ts";
+import { encodeFrame } from "../proto/frame_writer.ts";
+import type { Wire } from "../proto/framing/framing.ts";
+import { alarm, type Clock } from "../io/clock.ts";
+import {
+  Connection,
+  type ConnectionHost,
+  type ConnectionLimitName,
+} from "../io/connection.ts";
+import { Counters } from "../io/counters.ts";
+import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
+import type { Handler } from "../io/handler.ts";
+import type { Peer } from "../io/peer.ts";
+import type { Conn, TransportListenOptions } from "../io/transport.ts";
+import { transports } from "../io/transports.ts";
+import type { ServerEvent, ServerObserver } from "../observe/events.ts";
+import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
+import { Group, type GroupOptions } from "./group.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** How long a connection that is turned away may take to read why. */
+const REFUSAL_MS = 1000;
+
+/** How many are told why at once; the others are closed without a word. */
+const MAX_REFUSING = 128;
+
+/** What a server is doing. */
+export type ServerStatus = "listening" | "suspended" | "draining" | "stopped";
+
+/** What {@linkcode Server.info} tells. */
+export interface ServerInfo {
+  /** What the server is doing. */
+  status: ServerStatus;
+  /** Where it listens, as URLs; with the ports that the system chose. */
+  endpoints: string[];
+  /** Connections now. */
+  connections: number;
+  /** When it started. */
+  startedAt: Date;
+  /** Milliseconds since then. */
+  uptimeMs: number;
+  /** Its limits, defaults filled in. */
+  limits: Required<ServerLimits>;
+  /** What it has done so far. */
+  counters: Readonly<Counters>;
+}
+
+/** Options of {@linkcode Server.drain}. */
+export interface DrainOptions {
+  /** Milliseconds after which what is not done is cut short. @default {10_000} */
+  deadlineMs?: number;
+  /** Peers are told to come back after a random time up to this many milliseconds, so that they do not come at once. @default {0} */
+  comeBackWithinMs?: number;
+}
+
+/** What a server is made of, with defaults filled in. */
+export interface ServerParts<In, Out, State> {
+  endpoints: Endpoint[];
+  wire: Wire<In, Out>;
+  handler: Handler<In, Out, State>;
+  limits: Required<ServerLimits>;
+  overLimit: "refuse" | "wait";
+  refusal:
+    | ((limit: "maxConnections" | "maxConnectionsPerSource") => Out)
+    | undefined;
+  listenOptions: TransportListenOptions;
+  observe: ServerObserver | undefined;
+  clock: Clock;
+  random: () => number;
+}
+
+/** A running server; made by {@linkcode serve}. */
+export class Server<In, Out, State = undefined> implements AsyncDisposable {
+  /** When it started. */
+  readonly startedAt: Date = new Date();
+  /** What it has done so far. */
+  readonly counters: Counters = new Counters();
+  readonly #parts: ServerParts<In, Out, State>;
+  readonly #host: ConnectionHost<In, Out, State>;
+  readonly #admission: Admission;
+  readonly #peers = new Set<Connection<In, Out, State>>();
+  readonly #startedMs: number;
+  readonly #finished = Promise.withResolvers<void>();
+  #acceptors: Acceptor[] = [];
+  #refusing = 0;
+  #status: ServerStatus = "suspended";
+  #draining: Promise<void> | undefined;
+  #empty: PromiseWithResolvers<void> | undefined;
+
+  /** Use {@linkcode serve}. */
+  constructor(parts: ServerParts<In, Out, State>) {
+    this.#parts = parts;
+    const { wire, handler, limits, clock, overLimit } = parts;
+    this.#startedMs = clock.now();
+    this.#admission = new Admission(limits, overLimit, clock);
+    this.#host = {
+      wire,
+      handler,
+      limits,
+      clock,
+      counters: this.counters,
+      limited: (peer, limit, detail) => this.#limited(peer, limit, detail),
+      invalid: (peer, error) => this.#invalid(peer, error),
+      slow: (peer, slow) => {
+        const { bufferedBytes } = peer;
+        this.#tell({ type: "slow", peer, slow, bufferedBytes });
+      },
+      callbackFailed: (peer, error) =>
+        this.#tell({ type: "callback failed", peer, error }),
+    };
+  }
+
+  #tell(event: ServerEvent): void {
+    this.#parts.observe?.(event);
+  }
+
+  #limited(
+    peer: Connection<In, Out, State>,
+    limit: ConnectionLimitName,
+    detail: string,
+  ): void {
+    this.counters.limited++;
+    this.#tell({ type: "limit", peer, limit, detail });
+  }
+
+  #invalid(
+    peer: Connection<In, Out, State>,
+    error: RemoteProtocolError,
+  ): void {
+    this.#tell({ type: "invalid", peer, error });
+  }
+
+  /** Where it listens, as URLs; with the ports that the system chose. */
+  get endpoints(): string[] {
+    return this.#parts.endpoints.map(formatEndpoint);
+  }
+
+  /** What the server is doing. */
+  get status(): ServerStatus {
+    return this.#status;
+  }
+
+  /** Those who are connected. */
+  get peers(): ReadonlySet<Peer<In, Out, State>> {
+    return this.#peers;
+  }
+
+  /** Resolves when the server has stopped. */
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  /** What it is and does, at a glance. */
+  info(): ServerInfo {
+    return {
+      status: this.#status,
+      endpoints: this.endpoints,
+      connections: this.#peers.size,
+      startedAt: this.startedAt,
+      uptimeMs: this.#parts.clock.now() - this.#startedMs,
+      limits: this.#parts.limits,
+      counters: this.counters,
+    };
+  }
+
+  /** Makes a group of peers that are told things together. */
+  group(options: GroupOptions<Out> = {}): Group<In, Out, State> {
+    return new Group({
+      wire: this.#parts.wire,
+      gap: (peer, group, missed) => {
+        this.counters.skipped += missed;
+        this.#tell({ type: "gap", peer, group, missed });
+      },
+    }, options);
+  }
+
+  /** Stops listening; those who are connected stay. */
+  suspend(): void {
+    if (this.#status !== "listening") return;
+    this.#stopListening();
+    this.#status = "suspended";
+    this.#tell({ type: "suspended" });
+  }
+
+  /**
+   * Listens again after `suspend`, at the same endpoints.
+   *
+   * @throws {EndpointError} If one of them cannot be listened on; then none is.
+   */
+  async resume(): Promise<void> {
+    if (this.#status !== "suspended") return;
+    this.#status = "listening";
+    const { endpoints, listenOptions } = this.#parts;
+    try {
+      for (const [index, endpoint] of endpoints.entries()) {
+        const listener = await transports[endpoint.scheme].listen(
+          endpoint,
+          listenOptions,
+        );
+        endpoints[index] = listener.endpoint;
+        this.#acceptors.push(
+          new Acceptor(
+            listener,
+            this.#admission,
+            (event) => this.#tell(event),
+            (conn, endpoint) => this.#take(conn, endpoint),
+          ),
+        );
+      }
+    } catch (error) {
+      this.#stopListening();
+      this.#status = "suspended";
+      throw error;
+    }
+    for (const acceptor of this.#acceptors) {
+      void acceptor.run();
+      this.#tell({ type: "listening", endpoint: acceptor.endpoint });
+    }
+  }
+
+  #stopListening(): void {
+    for (const acceptor of this.#acceptors.splice(0)) acceptor.close();
+  }
+
+  #take(conn: Conn, endpoint: string): void {
+    const source = sourceOf(conn, endpoint);
+    const limit = this.#admission.enter(source);
+    if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
+    this.counters.accepted++;
+    const peer = new Connection(this.#host, conn, endpoint);
+    this.#peers.add(peer);
+    this.#tell({ type: "accepted", peer });
+    void peer.run().then(() => {
+      this.#peers.delete(peer);
+      this.#admission.leave(source);
+      this.counters.closed++;
+      this.#tell({ type: "closed", peer, ending: peer.ending! });
+      if (this.#peers.size === 0) this.#empty?.resolve();
+    });
+  }
+
+  async #refuse(
+    conn: Conn,
+    endpoint: string,
+    limit: "maxConnections" | "maxConnectionsPerSource",
+  ): Promise<void> {
+    this.counters.refused++;
+    const { remoteAddr } = conn;
+    const address = "hostname" in remoteAddr
+      ? formatAddress(remoteAddr.hostname, remoteAddr.port)
+      : endpoint;
+    this.#tell({ type: "refused", endpoint, address, limit });
+    const { refusal, clock } = this.#parts;
+    if (refusal === undefined || this.#refusing >= MAX_REFUSING) {
+      return conn.close();
+    }
+    this.#refusing++;
+    const deadline = alarm(clock, REFUSAL_MS, () => conn.close());
+    try {
+      await conn.write(encodeFrame(this.#parts.wire, refusal(limit)));
+      // What the peer has sent is read, so that closing does not reset the connection before the refusal is read.
+      await conn.closeWrite();
+      const scratch = new Uint8Array(512);
+      while (await conn.read(scratch) !== null);
+      conn.close();
+    } catch {
+      // Gone, or the deadline has closed it.
+    } finally {
+      clock.cancel(deadline);
+      this.#refusing--;
+    }
+  }
+
+  /**
+   * Stops without losing what was accepted: no new connections, messages received so far are handled and their answers
+   * sent, `handler.drain` may say a last word, then every connection is closed. What is not done at the deadline is cut
+   * short. Called again, waits for the first call.
+   */
+  drain(options: DrainOptions = {}): Promise<void> {
+    return this.#draining ??= this.#drain(options);
+  }
+
+  async #drain(options: DrainOptions): Promise<void> {
+    const { deadlineMs = 10_000, comeBackWithinMs = 0 } = options;
+    this.#stopListening();
+    this.#status = "draining";
+    const connections = this.#peers.size;
+    this.#tell({ type: "draining", connections, deadlineMs });
+    const { clock, random } = this.#parts;
+    if (connections > 0) {
+      this.#empty = Promise.withResolvers();
+      const deadline = alarm(clock, deadlineMs, () => {
+        for (const peer of this.#peers) peer.cutShort();
+      });
+      for (const peer of this.#peers) {
+        peer.drain({ comeBackInMs: Math.round(random() * comeBackWithinMs) });
+      }
+      await this.#empty.promise;
+      clock.cancel(deadline);
+    }
+    this.#status = "stopped";
+    this.#tell({ type: "stopped" });
+    this.#finished.resolve();
+  }
+
+  /** Drains with the default deadline. */
+  async close(): Promise<void> {
+    await this.drain();
+  }
+
+  /** Stops at once and drops what is queued. */
+  async abort(): Promise<void> {
+    const drained = this.drain();
+    for (const peer of this.#peers) peer.cutShort();
+    await drained;
+  }
+
+  /** Drains, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+}

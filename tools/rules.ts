@@ -1,0 +1,111 @@
+/**
+ * What the lint rules decide, as functions of paths and nodes.
+ *
+ * @module
+ */
+
+import { posix } from "node:path";
+
+/** The folders of `src/`; each may import itself and what is not above it. */
+const LAYERS: Readonly<Record<string, number>> = {
+  std: 0,
+  bytes: 1,
+  proto: 2,
+  io: 3,
+  observe: 4,
+  security: 5,
+  server: 6,
+  client: 6,
+  transfer: 6,
+  proxy: 6,
+  datagram: 6,
+  cli: 7,
+};
+
+/** The path from the checkout's root on, if it is a file that is shipped. */
+function shippedPath(path: string): string | undefined {
+  return /(?:^|\/)((?:src|scenarios)\/.+|mod\.ts)$/.exec(path)?.[1];
+}
+
+/** The layer of a file: a folder of `src/`, `mod.ts`, or `scenarios`. */
+export function zone(path: string): string | undefined {
+  const [top, folder] = shippedPath(path)?.split("/") ?? [];
+  return top === "src" ? folder : top;
+}
+
+/** Tells whether a file must do without IO, clocks and chance. */
+export function isPure(path: string): boolean {
+  const at = zone(path);
+  return at === "proto" || at === "bytes" ||
+    (at === "scenarios" && path.endsWith("/engine.ts"));
+}
+
+/** What is wrong with an import, if anything is. */
+export function importFault(
+  path: string,
+  specifier: string,
+): string | undefined {
+  const file = shippedPath(path);
+  if (file === undefined) return undefined;
+  if (/^\.\.?\//.test(specifier)) {
+    return targetFault(file, posix.join(posix.dirname(file), specifier));
+  }
+  if (file.startsWith("scenarios/")) {
+    return specifier.startsWith("@std/")
+      ? undefined
+      : "A scenario imports ../../mod.ts, @std/ names and its own files alone";
+  }
+  if (specifier.startsWith("node:")) {
+    return isPure(path) ? "A pure core imports no node: module" : undefined;
+  }
+  return /^npm:(@[^/]+\/)?[^/@]+@\d+\.\d+\.\d+(\/|$)/.test(specifier)
+    ? undefined
+    : "A remote importer has no import map and no lock file of ours: import " +
+      "a relative path or npm:name@version, with the whole version";
+}
+
+/** What is wrong with importing `target` from `file`, both from the root. */
+function targetFault(file: string, target: string): string | undefined {
+  if (file.startsWith("scenarios/")) {
+    const own = file.split("/").slice(0, 2).join("/") + "/";
+    return target === "mod.ts" || target.startsWith(own)
+      ? undefined
+      : "A scenario imports ../../mod.ts, @std/ names and its own files alone";
+  }
+  const from = zone(file) ?? "";
+  const to = zone(target) ?? "";
+  const level = file === "mod.ts" ? Infinity : LAYERS[from];
+  const targetLevel = LAYERS[to];
+  if (level === undefined) return `src/${from} is not in the table of layers`;
+  if (targetLevel === undefined) {
+    return "The library imports files of src/ alone";
+  }
+  return targetLevel <= level
+    ? undefined
+    : `Imports point down: src/${to} is above src/${from}`;
+}
+
+/** What is wrong with an error's message, as far as its text is literal. */
+export function messageFault(
+  node: Deno.lint.Node | undefined,
+): string | undefined {
+  let start: string;
+  let end: string;
+  let text: string;
+  if (node?.type === "Literal" && typeof node.value === "string") {
+    start = end = text = node.value;
+  } else if (node?.type === "TemplateLiteral") {
+    const quasis = node.quasis.map((quasi) => quasi.cooked);
+    start = quasis[0] ?? "";
+    end = quasis.at(-1) ?? "";
+    text = quasis.join("");
+  } else {
+    return undefined;
+  }
+  if (/^\p{Ll}/u.test(start)) return "An error message starts upper-case";
+  if (/\.$/.test(end)) return "An error message has no final period";
+  if (/\w'(t|re|ve|ll)\b/.test(text)) {
+    return "An error message has no contractions";
+  }
+  return undefined;
+}
