@@ -31,3 +31,4 @@ export * from "./src/io/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/client/mod.ts";
 export * from "./src/observe/mod.ts";
+export * from "./src/cli/mod.ts";

@@ -4,7 +4,10 @@
  * @module
  */
 
+import { relative, sep } from "node:path";
 import { importFault, isPure, messageFault, zone } from "./rules.ts";
+
+const ROOT = `${import.meta.dirname}/..`;
 
 /** Globals that a pure core does not touch: IO, clocks, timers and chance. */
 const IMPURE_GLOBALS =
@@ -25,7 +28,7 @@ function rule(
 ): Deno.lint.Rule {
   return {
     create(context) {
-      const path = context.filename.replaceAll("\\", "/");
+      const path = relative(ROOT, context.filename).replaceAll(sep, "/");
       if (!applies(path)) return {};
       return visitors(path, (node, message) => {
         if (message !== undefined) context.report({ node, message });

@@ -22,15 +22,14 @@ const LAYERS: Readonly<Record<string, number>> = {
   cli: 7,
 };
 
-/** The path from the checkout's root on, if it is a file that is shipped. */
-function shippedPath(path: string): string | undefined {
-  return /(?:^|\/)((?:src|scenarios)\/.+|mod\.ts)$/.exec(path)?.[1];
-}
-
-/** The layer of a file: a folder of `src/`, `mod.ts`, or `scenarios`. */
+/**
+ * The layer of a file, given its path from the checkout's root: a folder of
+ * `src/`, `scenarios`, or `mod.ts`; nothing for files that are not shipped.
+ */
 export function zone(path: string): string | undefined {
-  const [top, folder] = shippedPath(path)?.split("/") ?? [];
-  return top === "src" ? folder : top;
+  const [top, folder] = path.split("/");
+  if (top === "src") return folder;
+  return path === "mod.ts" || top === "scenarios" ? top : undefined;
 }
 
 /** Tells whether a file must do without IO, clocks and chance. */
@@ -42,11 +41,9 @@ export function isPure(path: string): boolean {
 
 /** What is wrong with an import, if anything is. */
 export function importFault(
-  path: string,
+  file: string,
   specifier: string,
 ): string | undefined {
-  const file = shippedPath(path);
-  if (file === undefined) return undefined;
   if (/^\.\.?\//.test(specifier)) {
     return targetFault(file, posix.join(posix.dirname(file), specifier));
   }
@@ -56,7 +53,7 @@ export function importFault(
       : "A scenario imports ../../mod.ts, @std/ names and its own files alone";
   }
   if (specifier.startsWith("node:")) {
-    return isPure(path) ? "A pure core imports no node: module" : undefined;
+    return isPure(file) ? "A pure core imports no node: module" : undefined;
   }
   return /^npm:(@[^/]+\/)?[^/@]+@\d+\.\d+\.\d+(\/|$)/.test(specifier)
     ? undefined

@@ -13,7 +13,9 @@ const server = net.createServer({ noDelay: true }, (socket) => {
     while (data.length - at >= 4) {
       const length = data.readUInt32BE(at);
       if (data.length - at - 4 < length) break;
-      const message = JSON.parse(data.toString("utf8", at + 4, at + 4 + length));
+      const message = JSON.parse(
+        data.toString("utf8", at + 4, at + 4 + length),
+      );
       at += 4 + length;
       const reply = Buffer.from(JSON.stringify({
         type: "echo_response",

@@ -9,12 +9,12 @@ import { parseArgs } from "../std/cli.ts";
 import {
   allOptions,
   type CommandSpec,
+  type CommandValues,
   flagName,
   type OptionSpec,
-  type Values,
   variableName,
 } from "./command_spec.ts";
-import { closest } from "./suggest.ts";
+import { closestMatch } from "./suggest.ts";
 
 /** The command line is at fault; the message says how and what is allowed. */
 export class UsageError extends Error {
@@ -27,7 +27,7 @@ export type ParsedCommand<S extends CommandSpec> =
   /** `--help` was given, so nothing else was looked at. */
   | { help: true }
   /** The values of all options and arguments, by name. */
-  | { help: false; values: Values<S> };
+  | { help: false; values: CommandValues<S> };
 
 /**
  * Reads a command line by its declaration. `readVariable` returns the value of
@@ -82,7 +82,7 @@ export function parseCommand<const S extends CommandSpec>(
   }
   readPositionals(spec, flags._, values);
   // The loops above give every declared name a value of its declared type.
-  return { help: false, values: values as Values<S> };
+  return { help: false, values: values as CommandValues<S> };
 }
 
 type Flags = Record<string, unknown> & { _: string[]; unknown?: string };
@@ -131,7 +131,7 @@ function unknownFlag(
   options: Record<string, OptionSpec>,
 ): UsageError {
   const allowed = Object.keys(options).map((name) => `--${flagName(name)}`);
-  const near = closest(flag, allowed);
+  const near = closestMatch(flag, allowed);
   const suggestion = near === undefined ? "" : ` (did you mean ${near}?)`;
   return new UsageError(
     `Cannot use ${flag}: no such option${suggestion}: allowed are ${

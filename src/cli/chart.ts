@@ -74,7 +74,8 @@ export function drawBars(
   const most = Math.max(...bars.map(({ value }) => value), 0);
   return bars.map(({ label, value, note = "" }) => {
     const bar = drawBar(most === 0 ? 0 : value / most * room, unicode);
-    const row = `${pad(label, labelWidth)} ${style.cyan(bar)} ${note}`;
+    const drawn = note === "" ? bar : pad(bar, room);
+    const row = `${pad(label, labelWidth)} ${style.cyan(drawn)} ${note}`;
     return row.trimEnd();
   }).join("\n");
 }

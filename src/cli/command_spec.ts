@@ -134,14 +134,16 @@ export interface CommonValues {
   json: boolean;
 }
 
-type Missing<O> = O extends { default: unknown } ? never : undefined;
-
 /** The type of the value of an option. */
 export type OptionValue<O> = O extends { type: "boolean" } ? boolean
   : O extends { type: "list" } ? string[]
-  : O extends { type: "number" | "integer" } ? number | Missing<O>
-  : O extends { choices: readonly (infer C)[] } ? C | Missing<O>
-  : string | Missing<O>;
+  : O extends { default: unknown } ? GivenValue<O>
+  : GivenValue<O> | undefined;
+
+/** The type of the value of an option that is given. */
+export type GivenValue<O> = O extends { type: "number" | "integer" } ? number
+  : O extends { choices: readonly (infer C)[] } ? C
+  : string;
 
 /** The type of the value of an argument. */
 export type PositionalValue<P> = P extends { rest: true } ? string[]
@@ -149,7 +151,7 @@ export type PositionalValue<P> = P extends { rest: true } ? string[]
   : string | undefined;
 
 /** The type of the values of a command. */
-export type Values<S extends CommandSpec> =
+export type CommandValues<S extends CommandSpec> =
   & CommonValues
   & (S extends { listen: readonly string[] } ? { listen: string[] } : unknown)
   & (S extends { options: infer O } ? { [K in keyof O]: OptionValue<O[K]> }

@@ -117,7 +117,7 @@ export class LineBuffer {
   /** Swaps the characters around the cursor and steps over them. */
   transpose(): void {
     const right = Math.min(this.cursor, this.characters.length - 1);
-    if (right < 1) return;
+    if (right < 1 || this.cursor === 0) return;
     const [left, moved] = this.characters.slice(right - 1, right + 1);
     this.characters.splice(right - 1, 2, moved!, left!);
     this.cursor = right + 1;

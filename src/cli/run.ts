@@ -5,7 +5,7 @@
  */
 
 import { parseCommand, UsageError } from "./arguments.ts";
-import type { CommandSpec, Values } from "./command_spec.ts";
+import type { CommandSpec, CommandValues } from "./command_spec.ts";
 import { describeError } from "./describe_error.ts";
 import {
   type Output,
@@ -31,8 +31,8 @@ export interface RunContext {
 }
 
 /** A command: returns its exit code, or nothing for 0. */
-export type Main<S extends CommandSpec> = (
-  values: Values<S>,
+export type CommandMain<S extends CommandSpec> = (
+  values: CommandValues<S>,
   context: RunContext,
 ) => Promise<number | void> | number | void;
 
@@ -83,7 +83,7 @@ const SIGNAL_EXITS: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 };
  */
 export async function runMain<const S extends CommandSpec>(
   spec: S,
-  main: Main<S>,
+  main: CommandMain<S>,
 ): Promise<never> {
   return Deno.exit(await runCommand(spec, main, processHost()));
 }
@@ -120,7 +120,7 @@ export async function runMain<const S extends CommandSpec>(
  */
 export async function runCommand<const S extends CommandSpec>(
   spec: S,
-  main: Main<S>,
+  main: CommandMain<S>,
   host: Host,
 ): Promise<number> {
   let output = host.createOutput(false);

@@ -93,15 +93,14 @@ const MAX_RATIO = 1e6;
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(logBuckets([1.5, 3, 4], 3), [
- *   { from: 1, to: 1.6, count: 1 },
- *   { from: 1.6, to: 2.5, count: 0 },
- *   { from: 2.5, to: Infinity, count: 2 },
+ *   { from: 1, to: 2, count: 1 },
+ *   { from: 2, to: Infinity, count: 2 },
  * ]);
  * ```
  */
 export function logBuckets(
   samples: Iterable<number>,
-  maxBuckets = 14,
+  maxBuckets = 12,
 ): Bucket[] {
   const sorted = Float64Array.from(samples).sort();
   const count = sorted.length;

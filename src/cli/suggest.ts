@@ -10,14 +10,14 @@
  *
  * @example
  * ```ts
- * import { closest } from "./suggest.ts";
+ * import { closestMatch } from "./suggest.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(closest("--prot", ["--port", "--listen"]), "--port");
- * assertEquals(closest("--window", ["--port", "--listen"]), undefined);
+ * assertEquals(closestMatch("--prot", ["--port", "--listen"]), "--port");
+ * assertEquals(closestMatch("--window", ["--port", "--listen"]), undefined);
  * ```
  */
-export function closest(
+export function closestMatch(
   text: string,
   candidates: readonly string[],
 ): string | undefined {

@@ -70,7 +70,7 @@ export class Connection<In, Out, State> extends Timer
   readonly id: number = ++lastId;
   readonly endpoint: string;
   /** What groups have queued for this peer. */
-  feeds: Set<Feed> | undefined;
+  feeds: Feed[] | undefined;
   readonly #host: ConnectionHost<In, Out, State>;
   readonly #conn: Conn;
   readonly #deframer: Deframer;

@@ -6,7 +6,7 @@ import {
 } from "./buffers.ts";
 
 /** Reads in a row that would have fitted the next smaller buffer before the connection moves down to it. */
-const QUIET_READS = 8;
+const QUIET_READS = 256;
 
 /**
  * What a connection has received and not yet read as frames: `bytes[from, to)`. The buffer starts at 64 bytes, grows
@@ -20,23 +20,25 @@ export class Inbox {
   /** Offset after the last byte received. */
   to = 0;
   #quiet = 0;
+  /** The last read left no room. */
+  #filled = false;
 
   /** Room for the next read; `wanted` is what the frame at `from` is known to need, or 0. */
   space(wanted: number): Uint8Array<ArrayBuffer> {
-    if (this.from === this.to) {
-      this.from = this.to = 0;
-      if (this.#quiet >= QUIET_READS) {
-        this.#resize(smallerSize(this.bytes.length));
-      }
-    } else if (this.from > 0) {
-      this.bytes.copyWithin(0, this.from, this.to);
-      this.to -= this.from;
-      this.from = 0;
-    }
-    if (this.to === this.bytes.length) {
-      this.#resize(
-        Math.max(this.to * 2, Math.min(wanted, LARGEST_POOLED_BYTES)),
-      );
+    const { bytes } = this;
+    const kept = this.to - this.from;
+    if (kept > 0) bytes.copyWithin(0, this.from, this.to);
+    this.from = 0;
+    this.to = kept;
+    // Beyond the largest pooled size only a frame that does not fit is a reason to grow.
+    if (
+      kept === bytes.length ||
+      this.#filled && bytes.length < LARGEST_POOLED_BYTES
+    ) {
+      const enough = Math.min(wanted, LARGEST_POOLED_BYTES);
+      this.#resize(Math.max(bytes.length * 2, enough));
+    } else if (kept === 0 && this.#quiet >= QUIET_READS) {
+      this.#resize(smallerSize(bytes.length));
     }
     return this.to === 0 ? this.bytes : this.bytes.subarray(this.to);
   }
@@ -51,11 +53,13 @@ export class Inbox {
     returnBuffer(this.bytes);
     this.bytes = next;
     this.#quiet = 0;
+    this.#filled = false;
   }
 
   /** Notes that a read put `count` bytes into the space. */
   received(count: number): void {
     this.to += count;
+    this.#filled = this.to === this.bytes.length;
     this.#quiet = count * 2 <= smallerSize(this.bytes.length)
       ? this.#quiet + 1
       : 0;

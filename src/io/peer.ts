@@ -52,6 +52,8 @@ export interface Peer<In, Out, State = undefined>
   readonly ending: Ending | undefined;
   /** Resolves when it has ended, both directions closed. */
   readonly closed: Promise<Ending>;
+  /** Whether more waits for the peer than the limit `slowBytes`. */
+  readonly isSlow: boolean;
   /** Bytes that the kernel has not taken yet. */
   readonly bufferedBytes: number;
   /** The largest frame to accept from now on; small before a login, larger after it. */

@@ -1,12 +1,12 @@
 import { seededRandom } from "../bytes/random.ts";
 import { ByteWriter } from "../bytes/writer.ts";
-import { mutate } from "./codec_kit_mutate.ts";
-import { strictWire } from "./codec_kit_strict.ts";
+import { mutate } from "./codec_kit/mutate.ts";
+import { strictWire } from "./codec_kit/strict_wire.ts";
 import { RemoteProtocolError } from "./errors.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { writeFrame } from "./frame_writer.ts";
 import type { Wire } from "./framing/framing.ts";
-import { sameValue } from "./same_value.ts";
+import { sameValue } from "./codec_kit/same_value.ts";
 
 /** Options of {@linkcode checkWire}. */
 export interface CheckWireOptions<In, Out = In> {
@@ -184,7 +184,7 @@ class WireCheck<In, Out> {
     expect(result, cut === 0 ? -1 : "truncated", "result of 'finish'");
   }
 
-  /** Each frame at its maximum, and one byte over it, when all but its last byte is there. */
+  /** Each frame at its maximum, and one byte over it: refused before it is complete, if it is more than its payload. */
   maximum(): void {
     for (const [i, frame] of this.#frames.entries()) {
       const deframer = this.#wire.framing.deframer();
@@ -199,7 +199,9 @@ class WireCheck<In, Out> {
       this.#try(`refuse sample ${i} one byte over the maximum`, () => {
         const less = this.#wire.framing.deframer();
         less.maxFrameBytes = payloadBytes - 1;
-        const seen = Math.max(1, frame.length - 1);
+        const seen = payloadBytes < frame.length
+          ? frame.length - 1
+          : frame.length;
         const code = refusal(() => less.next(frame, 0, seen));
         expect(code, "frame_too_large", `code after ${seen} bytes`);
       });

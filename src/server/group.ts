@@ -34,9 +34,9 @@ export interface GroupOptions<Out> {
 }
 
 /** Options of {@linkcode Group.broadcast}. */
-export interface BroadcastOptions<In, Out, State> {
+export interface BroadcastOptions<In, Out> {
   /** A member that does not get the message, such as its sender. */
-  except?: Peer<In, Out, State>;
+  except?: Peer<In, Out, unknown>;
 }
 
 /** What a group needs of the server it belongs to. */
@@ -61,7 +61,10 @@ export class Group<In, Out, State = undefined> {
   readonly #host: GroupHost<In, Out, State>;
   readonly #key: ((message: Out) => unknown) | undefined;
   readonly #inner: MemberGroup<In, Out, State>;
-  readonly #members = new Map<Peer<In, Out, State>, Member<In, Out, State>>();
+  readonly #members = new Map<
+    Peer<In, Out, unknown>,
+    Member<In, Out, State>
+  >();
   readonly #lagging = new Set<Member<In, Out, State>>();
   /** What was broadcast in this turn. */
   #open = new Batch(0, 1024);
@@ -107,17 +110,17 @@ export class Group<In, Out, State = undefined> {
   }
 
   /** The members, in the order in which they joined. */
-  [Symbol.iterator](): Iterator<Peer<In, Out, State>> {
-    return this.#members.keys();
+  *[Symbol.iterator](): Iterator<Peer<In, Out, State>> {
+    for (const member of this.#members.values()) yield member.connection;
   }
 
   /** Whether `peer` is a member. */
-  has(peer: Peer<In, Out, State>): boolean {
+  has(peer: Peer<In, Out, unknown>): boolean {
     return this.#members.has(peer);
   }
 
   /** Makes `peer` a member from now on; does nothing if it is one or is ending. */
-  add(peer: Peer<In, Out, State>): void {
+  add(peer: Peer<In, Out, unknown>): void {
     if (!(peer instanceof Connection)) {
       throw new TypeError(
         `Cannot add ${peer.address} to group "${this.name}": it is no connection of a server`,
@@ -127,16 +130,17 @@ export class Group<In, Out, State = undefined> {
     const { sequence, count } = this.#open;
     const member = new Member(this.#inner, peer, sequence, count);
     this.#members.set(peer, member);
-    (peer.feeds ??= new Set()).add(member);
+    (peer.feeds ??= []).push(member);
   }
 
   /** Ends the membership of `peer`; what was broadcast before still reaches it unless it is slow. */
-  delete(peer: Peer<In, Out, State>): void {
+  delete(peer: Peer<In, Out, unknown>): void {
     const member = this.#members.get(peer);
     if (member === undefined) return;
     this.#settle(member);
     this.#members.delete(peer);
-    member.connection.feeds?.delete(member);
+    const { connection } = member;
+    connection.feeds = connection.feeds?.filter((feed) => feed !== member);
     this.#lags(member, false);
   }
 
@@ -148,7 +152,7 @@ export class Group<In, Out, State = undefined> {
    */
   broadcast(
     message: Out,
-    options: BroadcastOptions<In, Out, State> = {},
+    options: BroadcastOptions<In, Out> = {},
   ): number {
     let recipients = this.#members.size;
     const except = options.except !== undefined &&

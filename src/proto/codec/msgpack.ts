@@ -1,18 +1,19 @@
 import {
   Decoder,
   Encoder,
-  ExtData,
-  ExtensionCodec,
+  type ExtensionCodecType,
 } from "npm:@msgpack/msgpack@3.1.3";
 import type { ByteWriter } from "../../bytes/writer.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 import { refuseForbiddenKeys } from "./forbidden_keys.ts";
+import {
+  extensionCodec,
+  type MsgpackExtensionType,
+} from "./msgpack_extensions.ts";
 import { scanMsgpack } from "./msgpack_scan.ts";
 import { type Validate, validator } from "./validate.ts";
 import { resolveWorkLimits, type WorkLimits } from "./work_limits.ts";
-
-export { ExtData, ExtensionCodec };
 
 /** An encoder whose buffer has grown beyond this is dropped after use. */
 const RETAINED_BYTES = 1 << 20;
@@ -24,7 +25,7 @@ export interface MsgpackOptions<In> {
   /** Turns the decoded value into a message, or throws; a function or a Standard Schema. */
   validate?: Validate<In>;
   /** The application's extension types; timestamps are always there. */
-  extensionCodec?: ExtensionCodec;
+  extensions?: readonly MsgpackExtensionType[];
   /**
    * Whether 64-bit integers are bigints, in both directions. Without it, integers beyond 2^53 are refused when read, and
    * bigints when written. With it, integers of a number beyond 32 bits are written as floats, so send bigints.
@@ -36,7 +37,7 @@ export interface MsgpackOptions<In> {
 
 /**
  * Each frame is one [MessagePack](https://msgpack.org) value. A timestamp is a `Date` (to the millisecond), a binary a
- * `Uint8Array`, any other extension what `extensionCodec` makes of it or an `ExtData`. Maps become plain objects, so a
+ * `Uint8Array`, any other extension what `extensions` make of it or an `UnknownExtension`. Maps become plain objects, so a
  * key may be a text or a number; both are texts afterwards. Properties that are `undefined` are left out. Texts must be
  * UTF-8, and keys that reach for prototypes are refused as by `json()`. All errors are recoverable.
  *
@@ -67,7 +68,7 @@ class MsgpackCodec<In, Out> implements Codec<In, Out> {
   readonly text = false;
   readonly #limits: Required<WorkLimits>;
   readonly #validate: (value: unknown) => In;
-  readonly #extensionCodec: ExtensionCodec;
+  readonly #extensions: ExtensionCodecType<undefined>;
   readonly #useBigInt64: boolean;
   readonly #decoder: Decoder;
   #encoder: Encoder;
@@ -75,10 +76,10 @@ class MsgpackCodec<In, Out> implements Codec<In, Out> {
   constructor(options: MsgpackOptions<In>) {
     this.#limits = resolveWorkLimits(options.limits);
     this.#validate = validator(options.validate);
-    this.#extensionCodec = options.extensionCodec ?? new ExtensionCodec();
+    this.#extensions = extensionCodec(options.extensions ?? []);
     this.#useBigInt64 = options.useBigInt64 ?? false;
     this.#decoder = new Decoder({
-      extensionCodec: this.#extensionCodec,
+      extensionCodec: this.#extensions,
       useBigInt64: this.#useBigInt64,
       mapKeyConverter: toKey,
     });
@@ -123,7 +124,7 @@ class MsgpackCodec<In, Out> implements Codec<In, Out> {
 
   #newEncoder(): Encoder {
     return new Encoder({
-      extensionCodec: this.#extensionCodec,
+      extensionCodec: this.#extensions,
       useBigInt64: this.#useBigInt64,
       // The scalar in the innermost array counts as a level too.
       maxDepth: this.#limits.maxDepth + 1,

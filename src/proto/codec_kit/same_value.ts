@@ -15,9 +15,11 @@ export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b) || a === b) return true;
   if (!isObject(a) || !isObject(b)) return false;
   if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
-  if (a instanceof Date) return Object.is(+a, +(b as Date));
-  if (a instanceof Uint8Array) return sameItems(a, b as Uint8Array);
-  if (Array.isArray(a)) return sameItems(a, b as unknown[]);
+  if (a instanceof Date && b instanceof Date) return Object.is(+a, +b);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) {
+    return sameItems(a, b);
+  }
+  if (Array.isArray(a) && Array.isArray(b)) return sameItems(a, b);
   return sameProperties(a, b);
 }
 

@@ -1,4 +1,4 @@
-import type { Deframer, Framing, Wire } from "./framing/framing.ts";
+import type { Deframer, Framing, Wire } from "../framing/framing.ts";
 
 /** The same wire, whose deframers throw when a result breaks the contract of {@linkcode Deframer}. */
 export function strictWire<In, Out>(wire: Wire<In, Out>): Wire<In, Out> {

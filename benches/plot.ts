@@ -1,0 +1,130 @@
+/**
+ * Draws reports as one SVG: a panel a suite, a group of bars a load.
+ *
+ * @module
+ */
+
+import {
+  format,
+  type LoadReport,
+  type Result,
+  type SuiteReport,
+  verdictText,
+} from "./report.ts";
+
+const WIDTH = 980;
+const LABEL_WIDTH = 210;
+const BAR_WIDTH = 380;
+const ROW = 24;
+const BAR_HEIGHT = 16;
+const COLORS = {
+  ours: "#0b6e99",
+  peer: "#b4bcc4",
+  text: "#1f2428",
+  quiet: "#5c6670",
+  pass: "#1a7f37",
+  miss: "#cf222e",
+  "not measured": "#5c6670",
+};
+
+function escape(text: string): string {
+  return text.replace(
+    /[&<>"]/g,
+    (character) => `&#${character.charCodeAt(0)};`,
+  );
+}
+
+function label(
+  x: number,
+  y: number,
+  content: string,
+  style: string = "",
+): string {
+  return `<text x="${x}" y="${y}" ${style}>${escape(content)}</text>`;
+}
+
+function fill(color: string, more = ""): string {
+  return `fill="${color}" ${more}`;
+}
+
+/** One server's bar, its value, and its bars or ratio to the right. */
+function row(
+  y: number,
+  load: LoadReport,
+  result: Result,
+  most: number,
+): string[] {
+  const value = result.medians[load.metric] ?? 0;
+  const length = most > 0 ? Math.max(1, value / most * BAR_WIDTH) : 1;
+  const color = result.ours ? COLORS.ours : COLORS.peer;
+  const baseline = y + BAR_HEIGHT - 3;
+  const end = LABEL_WIDTH + length;
+  const marks = [
+    label(
+      LABEL_WIDTH - 10,
+      baseline,
+      result.title,
+      fill(
+        COLORS.text,
+        `text-anchor="end"${result.ours ? ' font-weight="600"' : ""}`,
+      ),
+    ),
+    `<rect x="${LABEL_WIDTH}" y="${y}" width="${
+      length.toFixed(1)
+    }" height="${BAR_HEIGHT}" rx="2" ${fill(color)}/>`,
+    label(end + 8, baseline, format(value), fill(COLORS.text)),
+  ];
+  const verdicts = load.verdicts.filter((bar) =>
+    (bar.peer ?? bar.server) === result.server
+  );
+  const x = LABEL_WIDTH + BAR_WIDTH + 100;
+  const [first] = verdicts;
+  if (first !== undefined) {
+    const worst = verdicts.find((bar) => bar.verdict === "miss") ?? first;
+    const words = verdicts.map(verdictText).join("; ");
+    marks.push(label(x, baseline, words, fill(COLORS[worst.verdict])));
+  } else if (result.ratio !== undefined) {
+    const words = `ours / this = ${format(result.ratio)}`;
+    marks.push(label(x, baseline, words, fill(COLORS.quiet)));
+  }
+  return marks;
+}
+
+/** The plot of all suites, as the text of an SVG file. */
+export function plot(suites: readonly SuiteReport[], caption: string): string {
+  const marks: string[] = [];
+  let y = 34;
+  marks.push(label(16, y, "Portolan", fill(COLORS.text, 'font-size="18"')));
+  marks.push(label(110, y, caption, fill(COLORS.quiet)));
+  for (const suite of suites) {
+    y += 44;
+    const heading = fill(COLORS.text, 'font-size="15" font-weight="600"');
+    marks.push(label(16, y, suite.title, heading));
+    for (const load of suite.loads) {
+      if (load.results.length === 0) continue;
+      y += 26;
+      const less = load.better === "less" ? ", less is better" : "";
+      marks.push(
+        label(16, y, `${load.title} (${load.unit}${less})`, fill(COLORS.quiet)),
+      );
+      y += 8;
+      const values = load.results.map(({ medians }) =>
+        medians[load.metric] ?? 0
+      );
+      const most = Math.max(...values);
+      for (const result of load.results) {
+        marks.push(...row(y, load, result, most));
+        y += ROW;
+      }
+    }
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${
+    y + 20
+  }" viewBox="0 0 ${WIDTH} ${
+    y + 20
+  }" font-family="system-ui, sans-serif" font-size="12">
+<rect width="100%" height="100%" fill="#fff"/>
+${marks.join("\n")}
+</svg>
+`;
+}

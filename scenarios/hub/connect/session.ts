@@ -1,0 +1,207 @@
+/**
+ * A client of the hub: requests by their names, everything else to a listener.
+ *
+ * @module
+ */
+
+import {
+  type Client,
+  connect,
+  type ConnectOptions,
+  type Correlation,
+  EndpointError,
+  json,
+  lengthPrefixed,
+} from "../../../mod.ts";
+import {
+  type CustomMessage,
+  type FromHub,
+  isAnswer,
+  type ToHub,
+} from "../messages.ts";
+
+/** Where `deno task hub` listens. */
+export const DEFAULT_HUB = "tcp://127.0.0.1:9999";
+
+/** The hub refused a message. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  /** The hub's code. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Options of {@linkcode HubSession.open}. */
+export interface SessionOptions
+  extends Pick<ConnectOptions<FromHub, ToHub>, "caCerts" | "cert" | "key"> {
+  /** Where the hub is. */
+  to: string;
+  /** Gives up connecting when aborted. */
+  signal?: AbortSignal;
+  /** Called with what the hub sends without being asked. */
+  message?: (message: FromHub) => void;
+}
+
+/** The type of the answer to each request. */
+const ANSWERS = {
+  ping: "pong",
+  echo: "echo_response",
+  broadcast: "broadcast_sent",
+  get_stats: "server_stats",
+  identify: "identified",
+  list: "clients",
+  direct: "direct_sent",
+  join: "joined",
+  leave: "left",
+  room_message: "room_message_sent",
+} as const;
+
+type RequestType = keyof typeof ANSWERS;
+type Request<T extends RequestType> = Extract<ToHub, { type: T }>;
+
+/** The answer to a request of type `T`. */
+export type Answer<T extends RequestType> = Extract<
+  FromHub,
+  { type: (typeof ANSWERS)[T] }
+>;
+
+const OTHER = "other";
+const KNOWN_ANSWERS: ReadonlySet<string> = new Set(Object.values(ANSWERS));
+
+/** Options of a request. */
+export interface AskOptions {
+  /** Gives up when aborted. */
+  signal?: AbortSignal;
+  /** Milliseconds to wait for the answer. @default {10_000} */
+  timeoutMs?: number;
+}
+
+/** A connection to a hub. */
+export class HubSession implements AsyncDisposable {
+  /** The connection. */
+  readonly client: Client<FromHub, ToHub>;
+  /** What the answers of requests in flight are known by, oldest first. */
+  readonly #waiting: string[];
+
+  private constructor(client: Client<FromHub, ToHub>, waiting: string[]) {
+    this.client = client;
+    this.#waiting = waiting;
+  }
+
+  /**
+   * Connects to a hub.
+   *
+   * @throws {EndpointError} If that fails.
+   */
+  static async open(options: SessionOptions): Promise<HubSession> {
+    const waiting: string[] = [];
+    const { to } = options;
+    try {
+      const client = await connect<FromHub, ToHub>({
+        message: () => {},
+        ...options,
+        wire: lengthPrefixed(json<FromHub, ToHub>()),
+        correlate: byAnswerType(waiting),
+      });
+      return new HubSession(client, waiting);
+    } catch (error) {
+      throw withAdvice(error, to);
+    }
+  }
+
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @throws {RefusedError} If the hub refuses it.
+   */
+  async ask<T extends RequestType>(
+    request: Request<T>,
+    options: AskOptions = {},
+  ): Promise<Answer<T>> {
+    // The correlation lets nothing through but this type and errors.
+    return await this.#request(request, options) as Answer<T>;
+  }
+
+  /**
+   * Sends a message of any type and waits for the next answer of a type that
+   * the hub itself does not send.
+   *
+   * @throws {RefusedError} If the hub refuses it.
+   */
+  askOther(message: CustomMessage, options: AskOptions = {}): Promise<FromHub> {
+    return this.#request(message, options);
+  }
+
+  /** Ends the connection, after what was sent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close();
+  }
+
+  async #request(message: ToHub, options: AskOptions): Promise<FromHub> {
+    const { timeoutMs = 10_000 } = options;
+    try {
+      const answer = await this.client.request(message, {
+        ...options,
+        timeoutMs,
+      });
+      if (answer.type !== "error") return answer;
+      throw new RefusedError(String(answer["code"]), String(answer["message"]));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) forget(this.#waiting, message);
+      throw error;
+    }
+  }
+}
+
+/**
+ * The hub has no ids: an answer is known by its type, and an error answers the
+ * oldest request.
+ */
+function byAnswerType(waiting: string[]): Correlation<FromHub, ToHub> {
+  return {
+    ordered: true,
+    request(message) {
+      const key = answerKey(message);
+      waiting.push(key);
+      return key;
+    },
+    reply(message) {
+      if (!isAnswer(message)) return undefined;
+      const { type } = message;
+      const key = type === "error"
+        ? waiting[0]
+        : KNOWN_ANSWERS.has(type)
+        ? type
+        : OTHER;
+      const index = key === undefined ? -1 : waiting.indexOf(key);
+      if (index === -1) return undefined;
+      waiting.splice(index, 1);
+      return key;
+    },
+  };
+}
+
+function answerKey(message: ToHub): string {
+  return ANSWERS[message.type as RequestType] ?? OTHER;
+}
+
+function forget(waiting: string[], message: ToHub): void {
+  const index = waiting.indexOf(answerKey(message));
+  if (index !== -1) waiting.splice(index, 1);
+}
+
+/** A hub that is not there is the first thing that newcomers meet. */
+function withAdvice(error: unknown, to: string): unknown {
+  const missing = error instanceof EndpointError &&
+    ["connection refused", "no such file"].includes(error.reason);
+  if (!missing) return error;
+  const isDefault = to === DEFAULT_HUB;
+  const command = `deno task hub${isDefault ? "" : ` --listen ${to}`}`;
+  return new Error(`${error.message}; start one with: ${command}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * The hub's protocol: every message is one JSON object with a `type`, in UTF-8,
+ * behind a 4-byte big-endian length. `docs/hub-protocol.md` is its description
+ * for people who write clients.
+ *
+ * @module
+ */
+
+/** What a client may say. */
+export type ToHub =
+  | { type: "ping"; timestamp?: unknown }
+  | { type: "echo"; content: unknown; timestamp?: unknown }
+  | { type: "broadcast"; content: unknown }
+  | { type: "get_stats" }
+  | { type: "identify"; name: string }
+  | { type: "list" }
+  | { type: "direct"; to: string; content: unknown }
+  | { type: "join"; room: string }
+  | { type: "leave"; room: string }
+  | { type: "room_message"; room: string; content: unknown }
+  | CustomMessage;
+
+/** A message of a type that a program has registered a handler for. */
+export interface CustomMessage {
+  /** The registered type. */
+  type: string;
+  [field: string]: unknown;
+}
+
+/** Why the hub refuses a message or a connection. */
+export type ErrorCode =
+  | "malformed"
+  | "too_complex"
+  | "forbidden_key"
+  | "frame_too_large"
+  | "invalid_frame"
+  | "invalid_message"
+  | "unknown_type"
+  | "invalid_name"
+  | "name_taken"
+  | "no_such_client"
+  | "recipient_slow"
+  | "not_in_room"
+  | "too_many_rooms"
+  | "too_many_connections"
+  | "handler_failed";
+
+/** Somebody in a list. */
+export interface ClientEntry {
+  client_id: string;
+  name?: string;
+}
+
+/** What the hub says. */
+export type FromHub =
+  | {
+    type: "pong";
+    ping_timestamp: unknown;
+    pong_timestamp: string;
+    client_id: string;
+  }
+  | {
+    type: "echo_response";
+    content: unknown;
+    timestamp: string;
+    echoed_by: string;
+  }
+  | { type: "broadcast"; content: unknown; from: string; timestamp: string }
+  | { type: "broadcast_sent"; recipients: number; timestamp: string }
+  | ServerStats
+  | { type: "identified"; name: string; client_id: string }
+  | { type: "clients"; clients: ClientEntry[]; total: number }
+  | { type: "direct"; content: unknown; from: string; timestamp: string }
+  | { type: "direct_sent"; to: string; timestamp: string }
+  | { type: "joined"; room: string; members: number }
+  | { type: "left"; room: string }
+  | {
+    type: "room_message";
+    room: string;
+    content: unknown;
+    from: string;
+    timestamp: string;
+  }
+  | {
+    type: "room_message_sent";
+    room: string;
+    recipients: number;
+    timestamp: string;
+  }
+  | { type: "gap"; missed: number }
+  | { type: "going_away"; come_back_in_ms: number }
+  | { type: "error"; code: ErrorCode; message: string }
+  | CustomMessage;
+
+/** The answer to `get_stats`. */
+export interface ServerStats {
+  type: "server_stats";
+  connected_clients: number;
+  uptime_seconds: number;
+  total_messages: number;
+  server_start_time: string;
+  current_time: string;
+  named_clients: number;
+  rooms: number;
+  total_connections: number;
+  messages_out: number;
+  bytes_in: number;
+  bytes_out: number;
+}
+
+/** Types that the hub sends without being asked; everything else answers a request, in order. */
+const UNASKED: ReadonlySet<string> = new Set([
+  "broadcast",
+  "direct",
+  "room_message",
+  "gap",
+  "going_away",
+]);
+
+/** Whether `message` answers a request of the client that received it. */
+export function isAnswer(message: FromHub): boolean {
+  return !UNASKED.has(message.type);
+}

@@ -1,0 +1,77 @@
+import {
+  type Group,
+  json,
+  lengthPrefixed,
+  type Peer,
+  serve,
+  type ServeOptions,
+  type Server,
+} from "../../mod.ts";
+import { Client, type CustomHandler, HubEngine } from "./engine.ts";
+import type { FromHub, ToHub } from "./messages.ts";
+
+/** Options of {@linkcode startHub}. */
+export interface HubOptions extends
+  Pick<
+    ServeOptions<ToHub, FromHub, Client>,
+    "listen" | "limits" | "observe" | "cert" | "key" | "reusePort" | "backlog"
+  > {
+  /** Largest message in bytes. @default {1_048_576} */
+  maxFrameBytes?: number;
+  /** Handlers of message types of one's own. */
+  handlers?: Readonly<Record<string, CustomHandler>>;
+}
+
+/** A running hub. */
+export type Hub = Server<ToHub, FromHub, Client>;
+
+/** Starts a hub; resolves once it listens. */
+export async function startHub(options: HubOptions): Promise<Hub> {
+  const { handlers, maxFrameBytes, ...serving } = options;
+  const hub: Hub = await serve<ToHub, FromHub, Client>({
+    ...serving,
+    // Who only listens is welcome: silence is bounded by the idle time alone.
+    limits: { firstMessageMs: Infinity, ...options.limits },
+    wire: lengthPrefixed(
+      json<ToHub, FromHub>(),
+      maxFrameBytes === undefined ? {} : { maxFrameBytes },
+    ),
+    refusal: (limit) => ({
+      type: "error",
+      code: "too_many_connections",
+      message: `the hub takes no more connections (${limit})`,
+    }),
+    handler: {
+      open(peer) {
+        everyone.add(peer);
+        return new Client();
+      },
+      message: (peer, message) => engine.handle(peer, message),
+      invalid(peer, { code, message }) {
+        if (engine.malformed(peer, code, message)) {
+          void peer.close("too many malformed messages in a row");
+        }
+      },
+      drain: (peer, { comeBackInMs }) =>
+        peer.send({ type: "going_away", come_back_in_ms: comeBackInMs }),
+      close: (peer) => engine.leave(peer),
+    },
+  });
+  // Connections are taken in later turns of the event loop, so these stand before the first.
+  const group = (name: string): Group<ToHub, FromHub, Client> =>
+    hub.group({ name, gap: (missed) => ({ type: "gap", missed }) });
+  const everyone = group("everyone");
+  const engine = new HubEngine<Peer<ToHub, FromHub, Client>>({
+    everyone,
+    createRoom: group,
+    now: Date.now,
+    figures: () => ({
+      total_connections: hub.counters.accepted,
+      total_messages: hub.counters.messagesIn,
+      messages_out: hub.counters.messagesOut,
+      bytes_in: hub.counters.bytesIn,
+      bytes_out: hub.counters.bytesOut,
+    }),
+  }, handlers);
+  return hub;
+}

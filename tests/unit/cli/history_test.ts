@@ -1,0 +1,42 @@
+import { assertEquals } from "@std/assert";
+import { History } from "../../../src/cli/history.ts";
+
+Deno.test("History.add() leaves out empty and repeated lines", () => {
+  const history = new History();
+  for (const line of ["a", "", "  ", "a", "b", "a"]) history.add(line);
+  assertEquals(history.entries, ["a", "b", "a"]);
+});
+
+Deno.test("History keeps the last lines alone", () => {
+  const history = new History(["a", "b", "c"], 2);
+  assertEquals(history.entries, ["b", "c"]);
+  history.add("d");
+  assertEquals(history.entries, ["c", "d"]);
+});
+
+Deno.test("History.previous() and next() stop at the ends", () => {
+  const history = new History(["a", "b"]);
+  assertEquals(history.next(), undefined);
+  assertEquals(history.previous("draft"), "b");
+  assertEquals(history.previous("b"), "a");
+  assertEquals(history.previous("a"), undefined);
+  assertEquals(history.next(), "b");
+  assertEquals(history.next(), "draft");
+  assertEquals(history.next(), undefined);
+});
+
+Deno.test("History.add() returns to the newest line", () => {
+  const history = new History(["a", "b"]);
+  history.previous("");
+  history.previous("b");
+  history.add("a");
+  assertEquals(history.previous(""), "a");
+});
+
+Deno.test("History.search() goes back from where it is told", () => {
+  const history = new History(["/echo 1", "/ping", "/echo 2"]);
+  assertEquals(history.search("echo"), { index: 2, line: "/echo 2" });
+  assertEquals(history.search("echo", 2), { index: 0, line: "/echo 1" });
+  assertEquals(history.search("echo", 0), undefined);
+  assertEquals(history.search("stats"), undefined);
+});
