@@ -128,7 +128,9 @@ async function machine(): Promise<string> {
 
 async function main(args: Arguments): Promise<number> {
   const { seconds, rounds } = args;
-  const caption = `${await machine()}; ${rounds} rounds of ${seconds} s`;
+  const plural = rounds === 1 ? "" : "s";
+  const caption =
+    `${await machine()}; ${rounds} round${plural} of ${seconds} s`;
   console.log(caption);
   const reports: SuiteReport[] = [];
   let bad = false;

@@ -15,7 +15,9 @@ import {
 const WIDTH = 980;
 const LABEL_WIDTH = 210;
 const BAR_WIDTH = 380;
+const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 100;
 const ROW = 24;
+const LINE = 17;
 const BAR_HEIGHT = 16;
 const COLORS = {
   ours: "#0b6e99",
@@ -47,47 +49,44 @@ function fill(color: string, more = ""): string {
   return `fill="${color}" ${more}`;
 }
 
-/** One server's bar, its value, and its bars or ratio to the right. */
+/** What stands to the right of a server's bar: its verdicts, or its ratio. */
+function remarks(load: LoadReport, result: Result): [string, string][] {
+  const verdicts = load.verdicts.filter((bar) =>
+    (bar.peer ?? bar.server) === result.server
+  );
+  if (verdicts.length > 0) {
+    return verdicts.map((bar) => [verdictText(bar), COLORS[bar.verdict]]);
+  }
+  const { ratio } = result;
+  return ratio === undefined
+    ? []
+    : [[`ours / this = ${format(ratio)}`, COLORS.quiet]];
+}
+
+/** One server's name, bar, value and remarks; and where the next one starts. */
 function row(
   y: number,
   load: LoadReport,
   result: Result,
   most: number,
-): string[] {
+): { marks: string[]; next: number } {
   const value = result.medians[load.metric] ?? 0;
   const length = most > 0 ? Math.max(1, value / most * BAR_WIDTH) : 1;
   const color = result.ours ? COLORS.ours : COLORS.peer;
+  const weight = result.ours ? ' font-weight="600"' : "";
+  const name = fill(COLORS.text, `text-anchor="end"${weight}`);
   const baseline = y + BAR_HEIGHT - 3;
-  const end = LABEL_WIDTH + length;
+  const noted = remarks(load, result);
   const marks = [
-    label(
-      LABEL_WIDTH - 10,
-      baseline,
-      result.title,
-      fill(
-        COLORS.text,
-        `text-anchor="end"${result.ours ? ' font-weight="600"' : ""}`,
-      ),
+    label(LABEL_WIDTH - 10, baseline, result.title, name),
+    `<rect x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" ` +
+    `height="${BAR_HEIGHT}" rx="2" ${fill(color)}/>`,
+    label(LABEL_WIDTH + length + 8, baseline, format(value), fill(COLORS.text)),
+    ...noted.map(([words, color], line) =>
+      label(REMARK_X, baseline + line * LINE, words, fill(color))
     ),
-    `<rect x="${LABEL_WIDTH}" y="${y}" width="${
-      length.toFixed(1)
-    }" height="${BAR_HEIGHT}" rx="2" ${fill(color)}/>`,
-    label(end + 8, baseline, format(value), fill(COLORS.text)),
   ];
-  const verdicts = load.verdicts.filter((bar) =>
-    (bar.peer ?? bar.server) === result.server
-  );
-  const x = LABEL_WIDTH + BAR_WIDTH + 100;
-  const [first] = verdicts;
-  if (first !== undefined) {
-    const worst = verdicts.find((bar) => bar.verdict === "miss") ?? first;
-    const words = verdicts.map(verdictText).join("; ");
-    marks.push(label(x, baseline, words, fill(COLORS[worst.verdict])));
-  } else if (result.ratio !== undefined) {
-    const words = `ours / this = ${format(result.ratio)}`;
-    marks.push(label(x, baseline, words, fill(COLORS.quiet)));
-  }
-  return marks;
+  return { marks, next: y + ROW + Math.max(0, noted.length - 1) * LINE };
 }
 
 /** The plot of all suites, as the text of an SVG file. */
@@ -113,8 +112,9 @@ export function plot(suites: readonly SuiteReport[], caption: string): string {
       );
       const most = Math.max(...values);
       for (const result of load.results) {
-        marks.push(...row(y, load, result, most));
-        y += ROW;
+        const drawn = row(y, load, result, most);
+        marks.push(...drawn.marks);
+        y = drawn.next;
       }
     }
   }

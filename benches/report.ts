@@ -149,7 +149,7 @@ export function verdictText(bar: Verdict): string {
     : peer === undefined
     ? `${metric} ${format(value)}, `
     : `${format(value)} x ${peer}, `;
-  return `${verdict}: ${got}${word} ${limit}`;
+  return `${verdict}: ${got}${word} ${format(limit ?? NaN)}`;
 }
 
 /** The report as lines for a terminal. */
@@ -159,16 +159,14 @@ export function text(suite: SuiteReport): string {
     lines.push(`  ${load.title} (${load.unit})`);
     for (const { server, title, medians, ratio } of load.results) {
       const value = format(medians[load.metric] ?? NaN);
-      const bars = load.verdicts
+      const remarks = load.verdicts
         .filter((bar) => (bar.peer ?? bar.server) === server).map(verdictText);
-      const compared = ratio === undefined
-        ? ""
-        : `ours / this = ${format(ratio)}`;
-      lines.push(
-        `    ${title.padEnd(28)}${
-          value.padStart(14)
-        }   ${(bars.length > 0 ? bars.join("; ") : compared)}`.trimEnd(),
-      );
+      if (remarks.length === 0 && ratio !== undefined) {
+        remarks.push(`ours / this = ${format(ratio)}`);
+      }
+      const start = `    ${title.padEnd(28)}${value.padStart(14)}   `;
+      const indent = "\n" + " ".repeat(start.length);
+      lines.push((start + remarks.join(indent)).trimEnd());
     }
   }
   for (const [server, reason] of Object.entries(suite.absent)) {

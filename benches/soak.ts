@@ -20,7 +20,7 @@ const FAULT_REGEXP = /unhandled|uncaught|panicked|out of memory/gi;
 const LOADS: Load[] = [
   {
     name: "memory",
-    title: `${SECONDS} s of 50 x 64: memory at the end / after the first 10 s`,
+    title: `50 x 64 for ${SECONDS} s: memory at the end / after the first 10 s`,
     metric: "growth",
     unit: "x",
     better: "less",

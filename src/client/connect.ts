@@ -109,6 +109,7 @@ export async function connect<In, Out = In>(
       invalid() {},
       slow() {},
       callbackFailed() {},
+      ended() {},
     },
     conn,
     formatEndpoint(endpoint),

@@ -1,12 +1,16 @@
-import type { Deframer, Wire } from "../proto/framing/framing.ts";
+import type { Deframer } from "../proto/framing/framing.ts";
 import { RemoteProtocolError } from "../proto/errors.ts";
 import { writeFrame } from "../proto/frame_writer.ts";
-import { Timer } from "../proto/timer_wheel.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
 import { formatAddress } from "../proto/address.ts";
-import { alarm, type Clock } from "./clock.ts";
-import type { Counters } from "./counters.ts";
-import type { DrainNotice, Handler } from "./handler.ts";
+import { alarm } from "./clock.ts";
+import type {
+  ConnectionHost,
+  ConnectionLimitName,
+  Feed,
+} from "./connection_host.ts";
+import { type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import type { DrainNotice } from "./handler.ts";
 import { Inbox } from "./inbox.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
@@ -20,53 +24,11 @@ import { readableOf, writableOf } from "./streams.ts";
 import type { Conn } from "./transport.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
 
-/** The limits that can bite on a connection. */
-export type ConnectionLimitName =
-  | keyof ConnectionLimits
-  | "maxFrameBytes"
-  | "maxWaitingBytes";
-
-/** What the connections of one server or client share. */
-export interface ConnectionHost<In, Out, State> {
-  /** Framing and codec. */
-  readonly wire: Wire<In, Out>;
-  /** What happens on the connection. */
-  readonly handler: Handler<In, Out, State>;
-  /** What it may cost. */
-  readonly limits: Required<ConnectionLimits>;
-  /** Its time. */
-  readonly clock: Clock;
-  /** Where it counts. */
-  readonly counters: Counters;
-  /** A limit bit. */
-  limited(
-    peer: Connection<In, Out, State>,
-    limit: ConnectionLimitName,
-    detail: string,
-  ): void;
-  /** The peer sent something that is no message. */
-  invalid(peer: Connection<In, Out, State>, error: RemoteProtocolError): void;
-  /** The peer became slow, or caught up. */
-  slow(peer: Connection<In, Out, State>, slow: boolean): void;
-  /** A callback that has no connection left to end threw. */
-  callbackFailed(peer: Connection<In, Out, State>, error: unknown): void;
-}
-
-/** Messages for one connection that are queued outside of it, by a group. */
-export interface Feed {
-  /** Hands over what must come before a message that is about to be sent directly. */
-  settle(): void;
-  /** The peer takes more again. */
-  resume(): void;
-  /** The connection begins to end. */
-  leave(): void;
-}
-
 let lastId = 0;
 
 /** One connection: reads frames, calls the handler, writes replies, keeps the limits, ends once. */
-export class Connection<In, Out, State> extends Timer
-  implements Peer<In, Out, State>, OutboxOwner {
+export class Connection<In, Out, State>
+  implements Peer<In, Out, State>, OutboxOwner, DeadlineOwner {
   readonly id: number = ++lastId;
   readonly endpoint: string;
   /** What groups have queued for this peer. */
@@ -79,16 +41,11 @@ export class Connection<In, Out, State> extends Timer
   #state: State | undefined;
   #messageRate: TokenBucket | undefined;
   #byteRate: TokenBucket | undefined;
-  readonly #startedMs: number;
-  /** When the last bytes arrived. */
-  #readMs: number;
-  /** When the frame that is not yet whole began; 0 if none. */
-  #frameMs = 0;
-  /** After the farewell: when to stop waiting for the peer's end; 0 before. */
-  #lingerUntilMs = 0;
-  /** The first message has arrived. */
-  #greeted = false;
+  readonly #deadlines: Deadlines;
+  /** A read is in flight. */
   #reading = false;
+  /** Milliseconds to wait until the bytes received are within the rate again. */
+  #owedMs = 0;
   #receiving = false;
   #draining = false;
   /** The peer will send nothing more: it closed its direction, or the connection broke. */
@@ -107,17 +64,21 @@ export class Connection<In, Out, State> extends Timer
     conn: Conn,
     endpoint: string,
   ) {
-    super();
     const { wire, limits, clock } = host;
     this.#host = host;
     this.#conn = conn;
     this.endpoint = endpoint;
     this.#deframer = wire.framing.deframer();
     this.#outbox = new Outbox(conn, this, clock, host.counters);
-    this.#startedMs = this.#readMs = clock.now();
-    this.#messageRate = bucketOf(limits.messagesPerSecond, this.#startedMs);
-    this.#byteRate = bucketOf(limits.bytesPerSecond, this.#startedMs);
-    this.#armDeadline(this.#startedMs);
+    this.#deadlines = new Deadlines(this, this.#outbox, limits, clock);
+    const { readMs } = this.#deadlines;
+    this.#messageRate = bucketOf(limits.messagesPerSecond, readMs);
+    this.#byteRate = bucketOf(limits.bytesPerSecond, readMs);
+  }
+
+  /** The peer's address as the transport tells it. */
+  get remoteAddr(): Deno.Addr {
+    return this.#conn.remoteAddr;
   }
 
   get address(): string {
@@ -282,7 +243,7 @@ export class Connection<In, Out, State> extends Timer
       : this.#deframer.next(inbox.bytes, inbox.from, inbox.to);
     if (next < 0) return false;
     inbox.from = next;
-    this.#frameMs = 0;
+    this.#deadlines.frameEnded();
     return true;
   }
 
@@ -292,34 +253,47 @@ export class Connection<In, Out, State> extends Timer
       this.#inbox.bytes.subarray(start, end),
     );
     this.#host.counters.messagesIn++;
-    this.#greeted = true;
+    this.#deadlines.greeted = true;
     return message;
   }
 
+  /** Reads once. {@linkcode Connection.run} does the same inline: a suspended call costs each idle connection memory. */
   async #read(): Promise<void> {
-    const inbox = this.#inbox;
-    if (inbox.from < inbox.to && this.#frameMs === 0) {
-      this.#frameMs = this.#readMs;
-    }
-    const space = inbox.space(this.#deframer.wanted);
-    let count: number | null = null;
-    this.#reading = true;
+    const space = this.#readBegins();
     try {
-      count = await this.#conn.read(space);
+      this.#readEnded(await this.#conn.read(space));
     } catch (error) {
-      this.#conclude(readFailure(error));
-      this.#drop();
+      this.#readFailed(error);
     }
+    if (this.#owedMs > 0) await this.#throttle("bytesPerSecond", this.#owedMs);
+  }
+
+  #readBegins(): Uint8Array<ArrayBuffer> {
+    const inbox = this.#inbox;
+    this.#deadlines.readBegins(inbox.from < inbox.to);
+    this.#reading = true;
+    return inbox.space(this.#deframer.wanted);
+  }
+
+  #readEnded(count: number | null): void {
     this.#reading = false;
-    this.#readMs = this.#host.clock.now();
+    this.#deadlines.readEnded();
     if (count === null) {
       this.#endOfInput = true;
       return;
     }
-    inbox.received(count);
+    this.#inbox.received(count);
     this.#host.counters.bytesIn += count;
-    const waitMs = this.#byteRate?.take(count, this.#readMs) ?? 0;
-    if (waitMs > 0) await this.#throttle("bytesPerSecond", waitMs);
+    if (this.#byteRate !== undefined) {
+      this.#owedMs = this.#byteRate.take(count, this.#deadlines.readMs);
+    }
+  }
+
+  #readFailed(error: unknown): void {
+    this.#reading = false;
+    this.#endOfInput = true;
+    this.#conclude(readFailure(error));
+    this.#drop();
   }
 
   // The life of the connection
@@ -327,8 +301,35 @@ export class Connection<In, Out, State> extends Timer
   /** Runs the connection to its end; never rejects. */
   async run(): Promise<void> {
     const { handler } = this.#host;
+    // Before `open` has returned there is no state yet, and the type says so.
+    const stateless = this as Peer<In, Out, unknown> as Peer<In, Out>;
     try {
-      await this.#converse();
+      if (typeof handler === "function") {
+        await handler(stateless);
+      } else {
+        const state = handler.open?.(stateless);
+        this.#state = state instanceof Promise ? await state : state;
+        while (this.#ending === undefined) {
+          const wait = this.#deliver();
+          if (wait !== undefined) {
+            await wait;
+            continue;
+          }
+          if (this.#draining || this.#endOfInput) break;
+          // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
+          const written = this.#outbox.flush();
+          if (written !== undefined) await written;
+          const space = this.#readBegins();
+          try {
+            this.#readEnded(await this.#conn.read(space));
+          } catch (error) {
+            this.#readFailed(error);
+          }
+          if (this.#owedMs > 0) {
+            await this.#throttle("bytesPerSecond", this.#owedMs);
+          }
+        }
+      }
       if (this.#draining) this.#conclude({ cause: "shut down" });
       else if (this.#endOfInput) this.#conclude({ cause: "peer closed" });
       else this.#conclude({ cause: "local closed" });
@@ -339,6 +340,12 @@ export class Connection<In, Out, State> extends Timer
           : { cause: "failed", error },
       );
     }
+    await this.#end();
+  }
+
+  /** Everything after the last message: farewell, the peer's end, the handler's `close`. */
+  async #end(): Promise<void> {
+    const { handler } = this.#host;
     await this.#farewell;
     await this.#awaitPeersEnd();
     this.#finish();
@@ -350,28 +357,7 @@ export class Connection<In, Out, State> extends Timer
       this.#host.callbackFailed(this, error);
     }
     this.#closed?.resolve(this.#ending!);
-  }
-
-  async #converse(): Promise<void> {
-    const { handler } = this.#host;
-    // Before `open` has returned there is no state yet, and the type says so.
-    const stateless = this as Peer<In, Out, unknown> as Peer<In, Out>;
-    if (typeof handler === "function") return void await handler(stateless);
-    const state = handler.open?.(stateless);
-    this.#state = state instanceof Promise ? await state : state;
-    while (this.#ending === undefined) {
-      const wait = this.#deliver();
-      if (wait !== undefined) {
-        await wait;
-        continue;
-      }
-      const { clock, counters } = this.#host;
-      if (this.#greeted) counters.handling.record(clock.now() - this.#readMs);
-      if (this.#draining || this.#endOfInput) return;
-      // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
-      await this.#outbox.flush();
-      await this.#read();
-    }
+    this.#host.ended(this);
   }
 
   /** Handles every whole frame received. Returns what to wait for before going on, or undefined to read more. */
@@ -382,7 +368,10 @@ export class Connection<In, Out, State> extends Timer
       if (this.isSlow) return this.#paused();
       let message: In;
       try {
-        if (!this.#nextFrame()) return undefined;
+        if (!this.#nextFrame()) {
+          this.#measure();
+          return undefined;
+        }
         message = this.#decode();
       } catch (error) {
         return this.#invalid(error);
@@ -392,6 +381,12 @@ export class Connection<In, Out, State> extends Timer
       const waitMs = this.#overRateMs();
       if (waitMs > 0) return this.#throttle("messagesPerSecond", waitMs);
     }
+  }
+
+  #measure(): void {
+    if (!this.#deadlines.greeted) return;
+    const { clock, counters } = this.#host;
+    counters.handling.record(clock.now() - this.#deadlines.readMs);
   }
 
   async #invalid(error: unknown): Promise<void> {
@@ -405,7 +400,7 @@ export class Connection<In, Out, State> extends Timer
     if (error.code !== "truncated") await callback?.(this, error);
     if (error.recoverable && callback !== undefined) return;
     if (error.code === "frame_too_large") {
-      this.#end("maxFrameBytes", brokenProtocol(error));
+      this.#limit("maxFrameBytes", brokenProtocol(error));
     } else {
       this.#conclude(brokenProtocol(error));
     }
@@ -467,9 +462,7 @@ export class Connection<In, Out, State> extends Timer
       // Already gone: there is nobody to tell.
       this.#endOfInput = true;
     }
-    const nowMs = this.#host.clock.now();
-    this.#lingerUntilMs = nowMs + this.#host.limits.lingerMs;
-    if (!this.#finished) this.#armDeadline(nowMs);
+    if (!this.#finished) this.#deadlines.linger();
   }
 
   /** Reads on after the farewell: closing with unread input would reset the connection and lose our last words. */
@@ -492,12 +485,12 @@ export class Connection<In, Out, State> extends Timer
 
   #finish(): void {
     this.#finished = true;
-    this.#host.clock.cancel(this);
+    this.#deadlines.stop();
     this.#drop();
     if (!this.#reading) this.#inbox.release();
   }
 
-  // Waiting and deadlines
+  // Waiting and limits
 
   #paused(): Promise<void> {
     this.#pause ??= Promise.withResolvers();
@@ -522,69 +515,24 @@ export class Connection<In, Out, State> extends Timer
 
   /** Ends the connection because of `limit`, at once: the peer does not take what it is sent anyway. */
   cutOff(limit: ConnectionLimitName, reason: string): void {
-    this.#end(limit, { cause: "limit", reason });
+    this.#limit(limit, { cause: "limit", reason });
     this.#drop();
   }
 
-  #end(limit: ConnectionLimitName, ending: Ending): void {
+  #limit(limit: ConnectionLimitName, ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#host.limited(this, limit, ending.reason ?? "");
     this.#conclude(ending);
   }
 
-  override expired(nowMs: number): void {
-    const { limits } = this.#host;
-    const { progressMs } = this.#outbox;
-    if (this.#lingerUntilMs > 0 && nowMs >= this.#lingerUntilMs) {
-      return this.#drop();
-    }
-    if (progressMs > 0 && nowMs - progressMs >= limits.writeMs) {
-      const reason = `no write progress for ${limits.writeMs} ms`;
-      this.#end("writeMs", { cause: "timed out", reason });
-      return this.#drop();
-    }
-    if (this.#ending === undefined) this.#checkReading(nowMs);
-    this.#armDeadline(nowMs);
+  deadlinePassed(limit: keyof ConnectionLimits, reason: string): void {
+    this.#limit(limit, { cause: "timed out", reason });
+    // Who takes nothing will not take a farewell either.
+    if (limit === "writeMs") this.#drop();
   }
 
-  #checkReading(nowMs: number): void {
-    const { idleMs, frameMs, firstMessageMs } = this.#host.limits;
-    if (!this.#reading) {
-      // Silence counts only while we listen: a handler that takes its time is not the peer's fault.
-      this.#readMs = nowMs;
-    } else if (!this.#greeted && nowMs - this.#startedMs >= firstMessageMs) {
-      const reason = `no whole first message within ${firstMessageMs} ms`;
-      this.#end("firstMessageMs", { cause: "timed out", reason });
-    } else if (this.#frameMs > 0 && nowMs - this.#frameMs >= frameMs) {
-      const reason = `a frame was not whole within ${frameMs} ms`;
-      this.#end("frameMs", { cause: "timed out", reason });
-    } else if (nowMs - this.#readMs >= idleMs) {
-      const reason = `idle for ${idleMs} ms`;
-      this.#end("idleMs", { cause: "timed out", reason });
-    }
-  }
-
-  /** Arms the timer no later than the next deadline; one that begins meanwhile is seen in time, as none is shorter. */
-  #armDeadline(nowMs: number): void {
-    const { idleMs, frameMs, firstMessageMs, writeMs } = this.#host.limits;
-    const { progressMs } = this.#outbox;
-    const { clock } = this.#host;
-    if (this.#lingerUntilMs > 0) {
-      clock.arm(this, Math.max(this.#lingerUntilMs - nowMs, 1));
-      return;
-    }
-    let dueMs = (progressMs > 0 ? progressMs : nowMs) + writeMs;
-    if (this.#reading) {
-      const frameStartMs = this.#frameMs > 0 ? this.#frameMs : nowMs;
-      dueMs = Math.min(dueMs, frameStartMs + frameMs, this.#readMs + idleMs);
-      if (!this.#greeted) {
-        dueMs = Math.min(dueMs, this.#startedMs + firstMessageMs);
-      }
-    } else {
-      dueMs = Math.min(dueMs, nowMs + Math.min(frameMs, idleMs));
-      if (!this.#greeted) dueMs = Math.min(dueMs, nowMs + firstMessageMs);
-    }
-    if (dueMs !== Infinity) clock.arm(this, Math.max(dueMs - nowMs, 1));
+  lingered(): void {
+    this.#drop();
   }
 }
 

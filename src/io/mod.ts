@@ -1,5 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
-export type { ConnectionLimitName } from "./connection.ts";
+export type { ConnectionLimitName } from "./connection_host.ts";
 export { Counters, Latency, LATENCY_BOUNDS_MS } from "./counters.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 export { EndpointError } from "./endpoint_error.ts";

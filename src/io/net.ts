@@ -55,7 +55,7 @@ export const netTransport: Transport = {
         hostname,
         port,
         reusePort: reusePort(options),
-        tcpBacklog: options.backlog ?? 511,
+        tcpBacklog: options.backlog ?? 4096,
       };
       if (scheme === "tcp") {
         return new NetListener(endpoint as TcpEndpoint, Deno.listen(shared));

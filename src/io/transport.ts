@@ -28,7 +28,7 @@ export interface Listener {
 
 /** Options of {@linkcode Transport.listen}. */
 export interface TransportListenOptions {
-  /** Connections that the kernel holds until they are accepted. @default {511} */
+  /** Connections that the kernel holds until they are accepted; it has a limit of its own. @default {4096} */
   backlog?: number;
   /** Several processes or workers share the port (Linux; needs `--unstable-net`). @default {false} */
   reusePort?: boolean;

@@ -1,5 +1,5 @@
 import type { RemoteProtocolError } from "../proto/errors.ts";
-import type { ConnectionLimitName } from "../io/connection.ts";
+import type { ConnectionLimitName } from "../io/connection_host.ts";
 import type { Ending } from "../io/peer.ts";
 
 /** Who an event is about. */

@@ -83,8 +83,10 @@ export class Admission {
 }
 
 /** What a connection is counted under: its network, or its endpoint where addresses say nothing. */
-export function sourceOf(conn: Conn, endpoint: string): string {
-  const { remoteAddr } = conn;
+export function sourceOf(
+  { remoteAddr }: Pick<Conn, "remoteAddr">,
+  endpoint: string,
+): string {
   return "hostname" in remoteAddr
     ? sourceNetwork(unmapAddress(remoteAddr.hostname))
     : endpoint;

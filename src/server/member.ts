@@ -1,4 +1,5 @@
-import type { Connection, Feed } from "../io/connection.ts";
+import type { Connection } from "../io/connection.ts";
+import type { Feed } from "../io/connection_host.ts";
 import type { Batch } from "./batch.ts";
 import type { GroupOptions } from "./group.ts";
 

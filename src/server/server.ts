@@ -3,11 +3,11 @@ import type { RemoteProtocolError } from "../proto/errors.ts";
 import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import { alarm, type Clock } from "../io/clock.ts";
-import {
-  Connection,
-  type ConnectionHost,
-  type ConnectionLimitName,
-} from "../io/connection.ts";
+import { Connection } from "../io/connection.ts";
+import type {
+  ConnectionHost,
+  ConnectionLimitName,
+} from "../io/connection_host.ts";
 import { Counters } from "../io/counters.ts";
 import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
@@ -108,6 +108,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       },
       callbackFailed: (peer, error) =>
         this.#tell({ type: "callback failed", peer, error }),
+      ended: (peer) => this.#ended(peer),
     };
   }
 
@@ -224,20 +225,21 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   }
 
   #take(conn: Conn, endpoint: string): void {
-    const source = sourceOf(conn, endpoint);
-    const limit = this.#admission.enter(source);
+    const limit = this.#admission.enter(sourceOf(conn, endpoint));
     if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
     this.counters.accepted++;
     const peer = new Connection(this.#host, conn, endpoint);
     this.#peers.add(peer);
     this.#tell({ type: "accepted", peer });
-    void peer.run().then(() => {
-      this.#peers.delete(peer);
-      this.#admission.leave(source);
-      this.counters.closed++;
-      this.#tell({ type: "closed", peer, ending: peer.ending! });
-      if (this.#peers.size === 0) this.#empty?.resolve();
-    });
+    void peer.run();
+  }
+
+  #ended(peer: Connection<In, Out, State>): void {
+    this.#peers.delete(peer);
+    this.#admission.leave(sourceOf(peer, peer.endpoint));
+    this.counters.closed++;
+    this.#tell({ type: "closed", peer, ending: peer.ending! });
+    if (this.#peers.size === 0) this.#empty?.resolve();
   }
 
   async #refuse(

@@ -69,7 +69,9 @@ export type Answer<T extends RequestType> = Extract<
   { type: (typeof ANSWERS)[T] }
 >;
 
-const OTHER = "other";
+/** What an answer is known by: its type, or the request where that says nothing. */
+type AnswerKey = string | ToHub;
+
 const KNOWN_ANSWERS: ReadonlySet<string> = new Set(Object.values(ANSWERS));
 
 /** Options of a request. */
@@ -85,9 +87,9 @@ export class HubSession implements AsyncDisposable {
   /** The connection. */
   readonly client: Client<FromHub, ToHub>;
   /** What the answers of requests in flight are known by, oldest first. */
-  readonly #waiting: string[];
+  readonly #waiting: AnswerKey[];
 
-  private constructor(client: Client<FromHub, ToHub>, waiting: string[]) {
+  private constructor(client: Client<FromHub, ToHub>, waiting: AnswerKey[]) {
     this.client = client;
     this.#waiting = waiting;
   }
@@ -98,13 +100,15 @@ export class HubSession implements AsyncDisposable {
    * @throws {EndpointError} If that fails.
    */
   static async open(options: SessionOptions): Promise<HubSession> {
-    const waiting: string[] = [];
+    const waiting: AnswerKey[] = [];
     const { to } = options;
     try {
       const client = await connect<FromHub, ToHub>({
         message: () => {},
         ...options,
-        wire: lengthPrefixed(json<FromHub, ToHub>()),
+        wire: lengthPrefixed(
+          json<FromHub, ToHub>({ validate: validateFromHub }),
+        ),
         correlate: byAnswerType(waiting),
       });
       return new HubSession(client, waiting);
@@ -150,9 +154,10 @@ export class HubSession implements AsyncDisposable {
       });
       if (answer.type !== "error") return answer;
       throw new RefusedError(String(answer["code"]), String(answer["message"]));
-    } catch (error) {
-      if (!(error instanceof RefusedError)) forget(this.#waiting, message);
-      throw error;
+    } finally {
+      // Nobody knows whether a message of an unknown type is answered at all.
+      const index = this.#waiting.indexOf(message);
+      if (index !== -1) this.#waiting.splice(index, 1);
     }
   }
 }
@@ -161,7 +166,7 @@ export class HubSession implements AsyncDisposable {
  * The hub has no ids: an answer is known by its type, and an error answers the
  * oldest request.
  */
-function byAnswerType(waiting: string[]): Correlation<FromHub, ToHub> {
+function byAnswerType(waiting: AnswerKey[]): Correlation<FromHub, ToHub> {
   return {
     ordered: true,
     request(message) {
@@ -172,26 +177,30 @@ function byAnswerType(waiting: string[]): Correlation<FromHub, ToHub> {
     reply(message) {
       if (!isAnswer(message)) return undefined;
       const { type } = message;
-      const key = type === "error"
-        ? waiting[0]
-        : KNOWN_ANSWERS.has(type)
-        ? type
-        : OTHER;
-      const index = key === undefined ? -1 : waiting.indexOf(key);
-      if (index === -1) return undefined;
-      waiting.splice(index, 1);
-      return key;
+      const index = waiting.findIndex((key) =>
+        type === "error" || key === type ||
+        typeof key === "object" && !KNOWN_ANSWERS.has(type)
+      );
+      return index === -1 ? undefined : waiting.splice(index, 1)[0];
     },
   };
 }
 
-function answerKey(message: ToHub): string {
-  return ANSWERS[message.type as RequestType] ?? OTHER;
+function answerKey(message: ToHub): AnswerKey {
+  const { type } = message;
+  return Object.hasOwn(ANSWERS, type) ? ANSWERS[type as RequestType] : message;
 }
 
-function forget(waiting: string[], message: ToHub): void {
-  const index = waiting.indexOf(answerKey(message));
-  if (index !== -1) waiting.splice(index, 1);
+/** Whatever is on the other side, its messages have a type. */
+function validateFromHub(value: unknown): FromHub {
+  if (value === null || typeof value !== "object" || !("type" in value)) {
+    throw new TypeError("Cannot take a message without a type");
+  }
+  const { type } = value;
+  if (typeof type !== "string") {
+    throw new TypeError("Cannot take a message whose type is not a string");
+  }
+  return { ...value, type };
 }
 
 /** A hub that is not there is the first thing that newcomers meet. */

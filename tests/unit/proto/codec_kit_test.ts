@@ -12,7 +12,7 @@ const SAMPLES = ["hello", "", "x".repeat(40)];
 
 /** A sound wire whose deframer differs in what is given. */
 function framedBy(
-  change: (sound: Deframer) => Partial<Deframer>,
+  change: (sound: Deframer) => Partial<Deframer> & ThisType<Deframer>,
 ): Wire<string> {
   const { codec, framing } = lengthPrefixed(text());
   return {
@@ -152,13 +152,13 @@ Deno.test("checkWire() finds a deframer that believes in offset 0", () => {
   assertFails(wire);
 });
 
-Deno.test("checkWire() finds a deframer that loses count between chunks", () => {
+Deno.test("checkWire() finds a deframer that takes the header for consumed", () => {
   const wire = framedBy((sound) => {
-    let calls = 0;
+    let headerBytes = 0;
     return {
       next(bytes, from, to) {
-        if (calls++ === 3) return -1;
-        const result = sound.next(bytes, from, to);
+        const result = sound.next(bytes, from + headerBytes, to);
+        headerBytes = result < 0 && to - from >= 4 ? 4 : 0;
         this.start = sound.start;
         this.end = sound.end;
         return result;

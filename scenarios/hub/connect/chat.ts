@@ -1,0 +1,136 @@
+/**
+ * A conversation at a hub: who one is, whom one talks to, what is heard.
+ *
+ * @module
+ */
+
+import type { Output } from "../../../mod.ts";
+import type { FromHub } from "../messages.ts";
+import { inline, others, renderIncoming } from "./render.ts";
+import { type AskOptions, HubSession, type SessionOptions } from "./session.ts";
+
+/** Whom lines without a slash are for. */
+export type Target =
+  | { kind: "everybody" }
+  | { kind: "person"; name: string }
+  | { kind: "room"; name: string };
+
+/** Names remembered for completion. */
+const MAX_PEOPLE = 1000;
+
+/** A conversation. */
+export class Chat implements AsyncDisposable {
+  /** The connection. */
+  readonly session: HubSession;
+  /** Where it is shown. */
+  readonly output: Output;
+  /** Rooms that this client is in. */
+  readonly rooms = new Set<string>();
+  /** Names that were heard of. */
+  readonly people = new Set<string>();
+  /** The name of this client, if it has one. */
+  name: string | undefined;
+  /** Whom lines without a slash are for. */
+  target: Target = { kind: "everybody" };
+
+  #id: string | undefined;
+
+  private constructor(session: HubSession, output: Output) {
+    this.session = session;
+    this.output = output;
+  }
+
+  /** Connects to a hub and shows what comes from it. */
+  static async open(
+    options: Omit<SessionOptions, "message">,
+    output: Output,
+  ): Promise<Chat> {
+    const session = await HubSession.open({
+      ...options,
+      message: (message) => chat.#hear(message),
+    });
+    const chat: Chat = new Chat(session, output);
+    return chat;
+  }
+
+  /** Says something to whom one talks to; resolves when the hub has it. */
+  async say(content: string, options: AskOptions): Promise<void> {
+    await this.sayTo(this.target, content, options);
+  }
+
+  /** Says something to everybody, somebody or a room. */
+  async sayTo(
+    target: Target,
+    content: string,
+    options: AskOptions,
+  ): Promise<void> {
+    const { session } = this;
+    if (target.kind === "person") {
+      const request = { type: "direct", to: target.name, content } as const;
+      const sent = await session.ask<"direct">(request, options);
+      this.#confirm(`sent to ${target.name}`, sent);
+    } else if (target.kind === "room") {
+      const sent = await session.ask<"room_message">({
+        type: "room_message",
+        room: target.name,
+        content,
+      }, options);
+      const heard = `sent to ${others(sent.recipients)} in #${target.name}`;
+      this.#confirm(heard, sent);
+    } else {
+      const request = { type: "broadcast", content } as const;
+      const sent = await session.ask<"broadcast">(request, options);
+      this.#confirm(`sent to ${others(sent.recipients)}`, sent);
+    }
+  }
+
+  /** What the hub calls this client; asked once. */
+  async ownId(options: AskOptions): Promise<string> {
+    const request = { type: "ping" } as const;
+    this.#id ??= inline(
+      (await this.session.ask<"ping">(request, options)).client_id,
+    );
+    return this.#id;
+  }
+
+  /** Remembers somebody for completion. */
+  meet(name: unknown): void {
+    if (typeof name !== "string" || this.people.size >= MAX_PEOPLE) return;
+    if (name !== this.name) this.people.add(name);
+  }
+
+  /** Learns who is there, for completion; a failure changes nothing. */
+  async meetEverybody(): Promise<void> {
+    try {
+      const list = await this.session.ask<"list">({ type: "list" });
+      for (const { name } of list.clients) this.meet(name);
+    } catch {
+      // Names can be typed without help.
+    }
+  }
+
+  /** Ends the conversation. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session[Symbol.asyncDispose]();
+  }
+
+  #hear(message: FromHub): void {
+    if ("from" in message) this.meet(message.from);
+    const { output } = this;
+    output.print(
+      this.#clock() + renderIncoming(message, output.style),
+      message,
+    );
+  }
+
+  #confirm(text: string, answer: FromHub): void {
+    this.output.print(this.output.style.dim(text), answer);
+  }
+
+  /** The time of day, for a person; programs find it in the message. */
+  #clock(): string {
+    const { output } = this;
+    if (!output.terminal) return "";
+    return output.style.dim(new Date().toTimeString().slice(0, 5)) + " ";
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The commands of the hub's client: what can be typed after a slash.
+ *
+ * @module
+ */
+
+import {
+  closestMatch,
+  type Completion,
+  describeError,
+  drawTable,
+  formatDuration,
+} from "../../../mod.ts";
+import type { CustomMessage } from "../messages.ts";
+import type { Chat, Target } from "./chat.ts";
+import {
+  content,
+  inline,
+  renderClients,
+  renderRefusal,
+  renderStats,
+} from "./render.ts";
+import { type AskOptions, RefusedError } from "./session.ts";
+
+/** A line that cannot be run; the message says what would do. */
+export class LineError extends Error {
+  override readonly name = "LineError";
+}
+
+interface Command {
+  /** What follows the name. */
+  usage: string;
+  help: string;
+  run(chat: Chat, rest: string, options: AskOptions): Promise<void> | void;
+  /** What may stand where the argument begins. */
+  candidates?(chat: Chat): Iterable<string>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  ping: {
+    usage: "",
+    help: "Measure the way to the hub and back",
+    async run({ session, output }, _rest, options) {
+      const sent = performance.now();
+      const timestamp = new Date().toISOString();
+      const pong = await session.ask<"ping">(
+        { type: "ping", timestamp },
+        options,
+      );
+      const time = formatDuration(performance.now() - sent);
+      const id = inline(pong.client_id);
+      output.print(`pong after ${time}, the hub sees you as ${id}`, pong);
+    },
+  },
+  echo: {
+    usage: "TEXT",
+    help: "Have a text sent back",
+    async run({ session, output }, rest, options) {
+      const sent = performance.now();
+      const request = { type: "echo", content: need("echo", rest) } as const;
+      const echo = await session.ask<"echo">(request, options);
+      const time = formatDuration(performance.now() - sent);
+      output.print(`echo after ${time}: ${content(echo.content)}`, echo);
+    },
+  },
+  broadcast: {
+    usage: "TEXT",
+    help: "Say something to everybody, as a line without / does",
+    async run(chat, rest, options) {
+      const text = need("broadcast", rest);
+      await chat.sayTo({ kind: "everybody" }, text, options);
+    },
+  },
+  to: {
+    usage: "[NAME|#ROOM] [TEXT]",
+    help: "Say something to one or a room; no TEXT: from now on",
+    async run(chat, rest, options) {
+      const [who, text] = firstWord(rest);
+      const target = targetOf(who);
+      if (text !== "") return await chat.sayTo(target, text, options);
+      chat.target = target;
+      const whom = who === "" ? "everybody" : who;
+      chat.output.print(`What you type is for ${whom} from here on`);
+    },
+    *candidates({ people, rooms }) {
+      for (const room of rooms) yield `#${room}`;
+      yield* people;
+    },
+  },
+  name: {
+    usage: "NAME",
+    help: "Take a name that nobody else has",
+    async run(chat, rest, options) {
+      const name = need("name", rest);
+      const request = { type: "identify", name } as const;
+      const answer = await chat.session.ask<"identify">(request, options);
+      chat.name = inline(answer.name);
+      chat.people.delete(chat.name);
+      chat.output.print(`You are ${chat.name}`, answer);
+    },
+  },
+  list: {
+    usage: "",
+    help: "See who is connected",
+    async run(chat, _rest, options) {
+      const id = await chat.ownId(options);
+      const list = await chat.session.ask<"list">({ type: "list" }, options);
+      for (const { name } of list.clients) chat.meet(name);
+      chat.output.print(renderClients(list, id, chat.output), list);
+    },
+  },
+  join: {
+    usage: "ROOM",
+    help: "Enter a room; it is made when it is not there",
+    async run({ session, output, rooms }, rest, options) {
+      const room = roomOf(need("join", rest));
+      const joined = await session.ask<"join">({ type: "join", room }, options);
+      rooms.add(room);
+      const members = inline(joined.members);
+      output.print(
+        `You are in #${room}, members: ${members}; talk there with /to #${room}`,
+        joined,
+      );
+    },
+  },
+  leave: {
+    usage: "ROOM",
+    help: "Leave a room",
+    async run(chat, rest, options) {
+      const room = roomOf(need("leave", rest));
+      const request = { type: "leave", room } as const;
+      const left = await chat.session.ask<"leave">(request, options);
+      chat.rooms.delete(room);
+      const { target } = chat;
+      if (target.kind === "room" && target.name === room) {
+        chat.target = { kind: "everybody" };
+      }
+      chat.output.print(`You left #${room}`, left);
+    },
+    candidates: ({ rooms }) => rooms,
+  },
+  stats: {
+    usage: "",
+    help: "See the hub's figures",
+    async run({ session, output }, _rest, options) {
+      const stats = await session.ask<"get_stats">(
+        { type: "get_stats" },
+        options,
+      );
+      output.print(renderStats(stats, output), stats);
+    },
+  },
+  custom: {
+    usage: "TYPE [JSON]",
+    help: "Send a message of any type, with any fields",
+    async run({ session, output }, rest, options) {
+      const message = parseCustom(need("custom", rest));
+      const answer = await session.askOther(message, options);
+      output.print(inline(answer), answer);
+    },
+  },
+  wait: {
+    usage: "SECONDS",
+    help: "Listen for so long; for scripts",
+    async run({ session }, rest, { signal }) {
+      const seconds = Number(need("wait", rest));
+      if (!(seconds >= 0 && seconds <= 1e6)) {
+        throw new LineError(`Use: /wait SECONDS: "${rest}" is no number`);
+      }
+      await pause(seconds * 1000, [session.client.signal, signal]);
+      signal?.throwIfAborted();
+    },
+  },
+  help: {
+    usage: "",
+    help: "See this list",
+    run({ output }) {
+      const { style } = output;
+      const rows = Object.entries(COMMANDS).map(([name, { usage, help }]) => [
+        `${style.cyan(`/${name}`)} ${usage}`.trimEnd(),
+        help,
+      ]);
+      output.print(drawTable(rows, output));
+    },
+  },
+  exit: {
+    usage: "",
+    help: "Leave; so do Ctrl-D, and Ctrl-C on an empty line",
+    run() {},
+  },
+};
+
+const NAMES = Object.keys(COMMANDS).map((name) => `/${name}`);
+
+/** What became of a line. */
+export type LineResult = "done" | "failed" | "exit";
+
+/** Runs a line: a command, or something to say. Failures are printed. */
+export async function runLine(
+  chat: Chat,
+  line: string,
+  options: AskOptions = {},
+): Promise<LineResult> {
+  try {
+    if (line.trim() === "") return "done";
+    if (!line.startsWith("/") || line.startsWith("//")) {
+      await chat.say(line.replace(/^\/\//, "/"), options);
+      return "done";
+    }
+    const [name, rest] = firstWord(line);
+    const command = commandOf(name);
+    if (command === COMMANDS["exit"]) return "exit";
+    await command.run(chat, rest, options);
+    return "done";
+  } catch (error) {
+    const { output } = chat;
+    if (error instanceof RefusedError) {
+      const { code, message } = error;
+      const text = renderRefusal(code, message);
+      output.print(output.style.red(text), { type: "error", code, message });
+    } else {
+      output.error(describeError(error));
+    }
+    return "failed";
+  }
+}
+
+/** What may stand at the cursor, given the text left of it. */
+export function completeLine(chat: Chat, typed: string): Completion {
+  const space = typed.indexOf(" ");
+  if (!typed.startsWith("/")) return { from: 0, candidates: [] };
+  if (space === -1) {
+    const names = NAMES.filter((name) => name.startsWith(typed));
+    return { from: 0, candidates: names.map((name) => `${name} `) };
+  }
+  const command = COMMANDS[typed.slice(1, space)];
+  const begun = typed.slice(space + 1).toLowerCase();
+  const candidates = [...command?.candidates?.(chat) ?? []].map(quote)
+    .filter((name) => name.toLowerCase().startsWith(begun));
+  return { from: space + 1, candidates: candidates.map((name) => `${name} `) };
+}
+
+/** What may follow a command that is being typed. */
+export function hintFor(line: string): string {
+  const [, name = "", space = ""] = /^\/(\w+)( ?)$/.exec(line) ?? [];
+  const usage = COMMANDS[name]?.usage ?? "";
+  return usage === "" || space !== "" ? usage : ` ${usage}`;
+}
+
+function commandOf(name: string): Command {
+  const command = Object.hasOwn(COMMANDS, name.slice(1))
+    ? COMMANDS[name.slice(1)]
+    : undefined;
+  if (command !== undefined) return command;
+  const near = closestMatch(name, NAMES);
+  throw new LineError(
+    near === undefined
+      ? `There is no command ${name}: see /help`
+      : `There is no command ${name}: did you mean ${near}?`,
+  );
+}
+
+/** The first word, or what is between quotes, and the rest. */
+function firstWord(line: string): [word: string, rest: string] {
+  const match = /^\s*(?:"([^"]*)"|(\S*))\s*([^]*)$/.exec(line);
+  return [match?.[1] ?? match?.[2] ?? "", match?.[3] ?? ""];
+}
+
+function quote(name: string): string {
+  return name.includes(" ") ? `"${name}"` : name;
+}
+
+function targetOf(who: string): Target {
+  if (who === "") return { kind: "everybody" };
+  return who.startsWith("#")
+    ? { kind: "room", name: who.slice(1) }
+    : { kind: "person", name: who };
+}
+
+function roomOf(text: string): string {
+  return text.trim().replace(/^#/, "");
+}
+
+function need(name: string, rest: string): string {
+  if (rest !== "") return rest;
+  throw new LineError(`Use: /${name} ${COMMANDS[name]?.usage}`);
+}
+
+function parseCustom(text: string): CustomMessage {
+  const [type, fields] = text.startsWith("{") ? ["", text] : firstWord(text);
+  let message: unknown;
+  try {
+    message = fields === "" ? {} : JSON.parse(fields);
+  } catch (cause) {
+    throw new LineError(`Cannot read the fields as JSON: ${inline(fields)}`, {
+      cause,
+    });
+  }
+  if (typeof message !== "object" || message === null) {
+    throw new LineError(`Use: /custom ${COMMANDS["custom"]?.usage}`);
+  }
+  const named = { ...message, ...(type === "" ? {} : { type }) };
+  if ("type" in named && typeof named.type === "string") {
+    return { ...named, type: named.type };
+  }
+  throw new LineError("Cannot send a message without a type");
+}
+
+/** Waits for some time, or until one of the signals. */
+function pause(
+  ms: number,
+  signals: readonly (AbortSignal | undefined)[],
+): Promise<void> {
+  const any = AbortSignal.any(signals.filter((signal) => signal !== undefined));
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    any.addEventListener("abort", end, { once: true });
+    if (any.aborted) end();
+  });
+}

@@ -1,0 +1,128 @@
+import { Timer } from "../proto/timer_wheel.ts";
+import type { Clock } from "./clock.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What {@linkcode Deadlines} tells its connection. */
+export interface DeadlineOwner {
+  /** The peer has taken too long. */
+  deadlinePassed(limit: keyof ConnectionLimits, reason: string): void;
+  /** The peer did not close in the time that it was given for that. */
+  lingered(): void;
+}
+
+/** The deadlines of one connection: idle, first message, frame, write and linger, kept by one timer. */
+export class Deadlines extends Timer {
+  /** When the last bytes arrived, in the clock's milliseconds. */
+  readMs: number;
+  /** The first message has arrived. */
+  greeted = false;
+  readonly #owner: DeadlineOwner;
+  readonly #outbox: Outbox;
+  readonly #limits: Required<ConnectionLimits>;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  /** When the frame that is not yet whole began; 0 if none. */
+  #frameMs = 0;
+  /** When to stop waiting for the peer's end; 0 while the connection lives. */
+  #lingerUntilMs = 0;
+  #listening = false;
+
+  /** Starts the time of the connection. */
+  constructor(
+    owner: DeadlineOwner,
+    outbox: Outbox,
+    limits: Required<ConnectionLimits>,
+    clock: Clock,
+  ) {
+    super();
+    this.#owner = owner;
+    this.#outbox = outbox;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#startedMs = this.readMs = clock.now();
+    this.#arm(this.#startedMs);
+  }
+
+  /** A read begins; `midFrame` if the frame that it goes on with has begun. */
+  readBegins(midFrame: boolean): void {
+    this.#listening = true;
+    if (!midFrame) this.#frameMs = 0;
+    else if (this.#frameMs === 0) this.#frameMs = this.readMs;
+  }
+
+  /** A read has ended. */
+  readEnded(): void {
+    this.#listening = false;
+    this.readMs = this.#clock.now();
+  }
+
+  /** A whole frame has arrived. */
+  frameEnded(): void {
+    this.#frameMs = 0;
+  }
+
+  /** From now on only the peer's end is waited for. */
+  linger(): void {
+    const nowMs = this.#clock.now();
+    this.#lingerUntilMs = nowMs + this.#limits.lingerMs;
+    this.#arm(nowMs);
+  }
+
+  /** The connection has ended. */
+  stop(): void {
+    this.#clock.cancel(this);
+  }
+
+  override expired(nowMs: number): void {
+    const { writeMs } = this.#limits;
+    const { progressMs } = this.#outbox;
+    if (this.#lingerUntilMs > 0) {
+      if (nowMs >= this.#lingerUntilMs) return this.#owner.lingered();
+    } else if (progressMs > 0 && nowMs - progressMs >= writeMs) {
+      const reason = `no write progress for ${writeMs} ms`;
+      this.#owner.deadlinePassed("writeMs", reason);
+    } else if (this.#listening) {
+      this.#checkReading(nowMs);
+    } else {
+      // Silence counts only while we listen: a handler that takes its time is not the peer's fault.
+      this.readMs = nowMs;
+    }
+    this.#arm(nowMs);
+  }
+
+  #checkReading(nowMs: number): void {
+    const { idleMs, frameMs, firstMessageMs } = this.#limits;
+    if (!this.greeted && nowMs - this.#startedMs >= firstMessageMs) {
+      const reason = `no whole first message within ${firstMessageMs} ms`;
+      this.#owner.deadlinePassed("firstMessageMs", reason);
+    } else if (this.#frameMs > 0 && nowMs - this.#frameMs >= frameMs) {
+      const reason = `a frame was not whole within ${frameMs} ms`;
+      this.#owner.deadlinePassed("frameMs", reason);
+    } else if (nowMs - this.readMs >= idleMs) {
+      this.#owner.deadlinePassed("idleMs", `idle for ${idleMs} ms`);
+    }
+  }
+
+  /** Arms the timer no later than the next deadline; one that begins meanwhile is seen in time, as none is shorter. */
+  #arm(nowMs: number): void {
+    const { idleMs, frameMs, firstMessageMs, writeMs } = this.#limits;
+    const { progressMs } = this.#outbox;
+    let dueMs = (progressMs > 0 ? progressMs : nowMs) + writeMs;
+    if (this.#lingerUntilMs > 0) {
+      dueMs = this.#lingerUntilMs;
+    } else if (this.#listening) {
+      const frameStartMs = this.#frameMs > 0 ? this.#frameMs : nowMs;
+      dueMs = Math.min(dueMs, frameStartMs + frameMs, this.readMs + idleMs);
+      if (!this.greeted) {
+        dueMs = Math.min(dueMs, this.#startedMs + firstMessageMs);
+      }
+    } else {
+      const soonest = this.greeted
+        ? Math.min(frameMs, idleMs)
+        : Math.min(frameMs, idleMs, firstMessageMs);
+      dueMs = Math.min(dueMs, nowMs + soonest);
+    }
+    if (dueMs !== Infinity) this.#clock.arm(this, Math.max(dueMs - nowMs, 1));
+  }
+}
