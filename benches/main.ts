@@ -57,6 +57,18 @@ function positive(flag: string, value: string): number {
   return number;
 }
 
+function file(flag: string, value: string | undefined): string | undefined {
+  if (value !== "") return value;
+  throw new UsageError(`--${flag} must be a file: current value is ""`);
+}
+
+/** An error and what caused it, in one line. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return cause === undefined ? message : `${message}: ${describe(cause)}`;
+}
+
 interface Arguments extends Options {
   readonly suites: readonly Suite[];
   readonly help: boolean;
@@ -83,8 +95,8 @@ function parse(args: string[]): Arguments {
   return {
     suites: suites.length > 0 ? suites : SUITES,
     help: flags.help,
-    json: flags.json,
-    plot: flags.plot,
+    json: file("json", flags.json),
+    plot: file("plot", flags.plot),
     seconds: positive("seconds", flags.seconds ?? usual),
     rounds: Math.ceil(positive("rounds", flags.rounds ?? usual)),
     quick: flags.quick,
@@ -114,7 +126,7 @@ async function measure(
     }
   } catch (error) {
     failed = true;
-    console.error(error);
+    console.error(`${suite.name}: ${describe(error)}`);
   }
   return { report: report(suite, samples, absent), failed };
 }
@@ -165,8 +177,7 @@ if (import.meta.main) {
     if (args.help) console.log(HELP);
     else Deno.exitCode = await main(args);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    Deno.exitCode = 2;
+    console.error(describe(error));
+    Deno.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

@@ -131,7 +131,7 @@ export function report(
 
 /** A number with thousands apart, and with decimals only if it is small. */
 export function format(value: number): string {
-  const digits = Math.abs(value) < 10 && !Number.isInteger(value) ? 2 : 0;
+  const digits = Math.abs(value) < 100 && !Number.isInteger(value) ? 2 : 0;
   return value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,

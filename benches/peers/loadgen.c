@@ -9,8 +9,8 @@
 // {"type":"echo","content":"x…","timestamp":…}. Every response must be one
 // frame; with `json` the first on each connection must be an echo_response
 // that carries the same content. The first fifth of SECONDS is warm-up and not
-// counted. Prints one line of JSON: messages per second, MB per second (of
-// requests) and latency percentiles in microseconds.
+// counted. Prints one line of JSON: messages in total and per second, MB per second
+// (of requests) and latency percentiles in microseconds.
 //
 // With `drain` the server is expected to end first: load goes on until each
 // connection was closed or SECONDS have passed. An orderly close in the middle
@@ -217,9 +217,10 @@ int main(int argc, char **argv) {
   }
   double rate = (done - base) / (now() - counted_from);
   printf("{\"connections\":%d,\"window\":%d,\"requestBytes\":%zu,"
-         "\"perSecond\":%.0f,\"megabytesPerSecond\":%.1f,\"p50Us\":%ld,"
+         "\"total\":%llu,\"perSecond\":%.0f,\"megabytesPerSecond\":%.1f,"
+         "\"p50Us\":%ld,"
          "\"p99Us\":%ld,\"p999Us\":%ld}\n",
-         connections, window, request_len, rate, rate * request_len / 1e6,
+         connections, window, request_len, done, rate, rate * request_len / 1e6,
          percentile(&latency, .5), percentile(&latency, .99),
          percentile(&latency, .999));
   return 0;

@@ -57,7 +57,9 @@ export interface LineEditorResult {
   events: LineEditorEvent[];
 }
 
+const ERASE_ROW = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
+const DOWN = "\x1b[B";
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 const DIM = "\x1b[2m";
 const DIM_OFF = "\x1b[22m";
@@ -90,6 +92,7 @@ export class LineEditor {
   #rows: number;
   /** Row of the terminal's cursor below the first row that is drawn. */
   #cursorRow = 0;
+  #drawnRows = 1;
   /** Whether a space was drawn to take the cursor off a full row. */
   #wrapDrawn = false;
   #shownHint = "";
@@ -148,13 +151,19 @@ export class LineEditor {
     this.#shownHint = this.#hintThatFits(end.column);
     if (this.#shownHint !== "") output += DIM + this.#shownHint + DIM_OFF;
     this.#cursorRow = cursor.row - top;
+    this.#drawnRows = bottom - top + 1;
     return output + up(bottom - cursor.row) + "\r" + right(cursor.column);
   }
 
   /** Erases prompt and line; the cursor is left where they began. */
   erase(): string {
-    const output = up(this.#cursorRow) + "\r" + ERASE_BELOW;
+    // A screen erased from its corner at once goes to the scrollback of tmux.
+    const erased = this.#drawnRows > 1
+      ? ERASE_ROW + DOWN + ERASE_BELOW + up(1)
+      : ERASE_ROW + ERASE_BELOW;
+    const output = up(this.#cursorRow) + "\r" + erased;
     this.#cursorRow = 0;
+    this.#drawnRows = 1;
     return output;
   }
 
@@ -177,11 +186,13 @@ export class LineEditor {
     const cells = this.#line.characters.map(visibleCell);
     const promptWidth = displayWidth(this.#shownPrompt());
     const positions = layoutLine(cells, promptWidth, this.#columns);
-    const { row, column } = positions[this.#line.cursor]!;
-    // Nothing is after a cursor at the end that could make a full row wrap.
-    const stays = row > 0 && column === 0 && this.#line.atEnd &&
-      !this.#wrapDrawn;
-    this.#cursorRow = Math.min(stays ? row - 1 : row, this.#rows - 1);
+    const cursor = positions[this.#line.cursor]!;
+    const end = positions.at(-1)!;
+    // Nothing stands after a full row that could have made it wrap.
+    const endStays = end.row > 0 && end.column === 0 && !this.#wrapDrawn;
+    const lastRow = Math.min(endStays ? end.row - 1 : end.row, this.#rows - 1);
+    this.#cursorRow = Math.min(cursor.row, lastRow);
+    this.#drawnRows = lastRow + 1;
     return this.erase() + this.draw();
   }
 

@@ -1,4 +1,3 @@
-import type { Deframer } from "../proto/framing/framing.ts";
 import { RemoteProtocolError } from "../proto/errors.ts";
 import { writeFrame } from "../proto/frame_writer.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
@@ -11,7 +10,6 @@ import type {
 } from "./connection_host.ts";
 import { type DeadlineOwner, Deadlines } from "./deadlines.ts";
 import type { DrainNotice } from "./handler.ts";
-import { Inbox } from "./inbox.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import {
@@ -20,6 +18,7 @@ import {
   type Peer,
   type WaitOptions,
 } from "./peer.ts";
+import { Receiver } from "./receiver.ts";
 import { readableOf, writableOf } from "./streams.ts";
 import type { Conn } from "./transport.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
@@ -35,21 +34,13 @@ export class Connection<In, Out, State>
   feeds: Feed[] | undefined;
   readonly #host: ConnectionHost<In, Out, State>;
   readonly #conn: Conn;
-  readonly #deframer: Deframer;
-  readonly #inbox: Inbox = new Inbox();
+  readonly #receiver: Receiver<In>;
   readonly #outbox: Outbox;
   #state: State | undefined;
-  #messageRate: TokenBucket | undefined;
-  #byteRate: TokenBucket | undefined;
+  readonly #rate: TokenBucket | undefined;
   readonly #deadlines: Deadlines;
-  /** A read is in flight. */
-  #reading = false;
-  /** Milliseconds to wait until the bytes received are within the rate again. */
-  #owedMs = 0;
   #receiving = false;
   #draining = false;
-  /** The peer will send nothing more: it closed its direction, or the connection broke. */
-  #endOfInput = false;
   #ending: Ending | undefined;
   #farewell: Promise<void> | undefined;
   #finished = false;
@@ -68,12 +59,16 @@ export class Connection<In, Out, State>
     this.#host = host;
     this.#conn = conn;
     this.endpoint = endpoint;
-    this.#deframer = wire.framing.deframer();
     this.#outbox = new Outbox(conn, this, clock, host.counters);
     this.#deadlines = new Deadlines(this, this.#outbox, limits, clock);
-    const { readMs } = this.#deadlines;
-    this.#messageRate = bucketOf(limits.messagesPerSecond, readMs);
-    this.#byteRate = bucketOf(limits.bytesPerSecond, readMs);
+    const { messagesPerSecond, bytesPerSecond } = limits;
+    this.#rate = TokenBucket.of(messagesPerSecond, this.#deadlines.readMs);
+    this.#receiver = new Receiver({
+      wire,
+      deadlines: this.#deadlines,
+      counters: host.counters,
+      bytesPerSecond,
+    });
   }
 
   /** The peer's address as the transport tells it. */
@@ -119,11 +114,11 @@ export class Connection<In, Out, State>
   }
 
   get maxFrameBytes(): number {
-    return this.#deframer.maxFrameBytes;
+    return this.#receiver.maxFrameBytes;
   }
 
   set maxFrameBytes(bytes: number) {
-    this.#deframer.maxFrameBytes = bytes;
+    this.#receiver.maxFrameBytes = bytes;
   }
 
   get readable(): ReadableStream<In> {
@@ -201,7 +196,7 @@ export class Connection<In, Out, State>
   // Receiving
 
   async receive(): Promise<In | undefined> {
-    if (this.#receiving || this.#reading) {
+    if (this.#receiving || this.#receiver.reading) {
       throw new TypeError(
         `Cannot receive from ${this.address}: another receive is waiting`,
       );
@@ -210,8 +205,8 @@ export class Connection<In, Out, State>
     try {
       while (this.#ending === undefined) {
         if (this.isSlow) await this.#paused();
-        else if (this.#nextFrame()) return await this.#received();
-        else if (this.#draining || this.#endOfInput) return undefined;
+        else if (this.#receiver.nextFrame()) return await this.#received();
+        else if (this.#draining || this.#receiver.ended) return undefined;
         else await this.#read();
       }
       return undefined;
@@ -221,7 +216,7 @@ export class Connection<In, Out, State>
   }
 
   async #received(): Promise<In> {
-    const message = this.#decode();
+    const message = this.#receiver.decode();
     const waitMs = this.#overRateMs();
     if (waitMs > 0) await this.#throttle("messagesPerSecond", waitMs);
     return message;
@@ -235,63 +230,20 @@ export class Connection<In, Out, State>
     }
   }
 
-  /** Moves past the next whole frame, whose bounds are then in the deframer; false if there is none. */
-  #nextFrame(): boolean {
-    const inbox = this.#inbox;
-    const next = this.#endOfInput
-      ? this.#deframer.finish(inbox.bytes, inbox.from, inbox.to)
-      : this.#deframer.next(inbox.bytes, inbox.from, inbox.to);
-    if (next < 0) return false;
-    inbox.from = next;
-    this.#deadlines.frameEnded();
-    return true;
-  }
-
-  #decode(): In {
-    const { start, end } = this.#deframer;
-    const message = this.#host.wire.codec.decode(
-      this.#inbox.bytes.subarray(start, end),
-    );
-    this.#host.counters.messagesIn++;
-    this.#deadlines.greeted = true;
-    return message;
-  }
-
   /** Reads once. {@linkcode Connection.run} does the same inline: a suspended call costs each idle connection memory. */
   async #read(): Promise<void> {
-    const space = this.#readBegins();
+    const space = this.#receiver.readBegins();
     try {
-      this.#readEnded(await this.#conn.read(space));
+      this.#receiver.readEnded(await this.#conn.read(space));
     } catch (error) {
       this.#readFailed(error);
     }
-    if (this.#owedMs > 0) await this.#throttle("bytesPerSecond", this.#owedMs);
-  }
-
-  #readBegins(): Uint8Array<ArrayBuffer> {
-    const inbox = this.#inbox;
-    this.#deadlines.readBegins(inbox.from < inbox.to);
-    this.#reading = true;
-    return inbox.space(this.#deframer.wanted);
-  }
-
-  #readEnded(count: number | null): void {
-    this.#reading = false;
-    this.#deadlines.readEnded();
-    if (count === null) {
-      this.#endOfInput = true;
-      return;
-    }
-    this.#inbox.received(count);
-    this.#host.counters.bytesIn += count;
-    if (this.#byteRate !== undefined) {
-      this.#owedMs = this.#byteRate.take(count, this.#deadlines.readMs);
-    }
+    const { owedMs } = this.#receiver;
+    if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
   }
 
   #readFailed(error: unknown): void {
-    this.#reading = false;
-    this.#endOfInput = true;
+    this.#receiver.readEnded(null);
     this.#conclude(readFailure(error));
     this.#drop();
   }
@@ -315,23 +267,22 @@ export class Connection<In, Out, State>
             await wait;
             continue;
           }
-          if (this.#draining || this.#endOfInput) break;
+          if (this.#draining || this.#receiver.ended) break;
           // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
           const written = this.#outbox.flush();
           if (written !== undefined) await written;
-          const space = this.#readBegins();
+          const space = this.#receiver.readBegins();
           try {
-            this.#readEnded(await this.#conn.read(space));
+            this.#receiver.readEnded(await this.#conn.read(space));
           } catch (error) {
             this.#readFailed(error);
           }
-          if (this.#owedMs > 0) {
-            await this.#throttle("bytesPerSecond", this.#owedMs);
-          }
+          const { owedMs } = this.#receiver;
+          if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
         }
       }
       if (this.#draining) this.#conclude({ cause: "shut down" });
-      else if (this.#endOfInput) this.#conclude({ cause: "peer closed" });
+      else if (this.#receiver.ended) this.#conclude({ cause: "peer closed" });
       else this.#conclude({ cause: "local closed" });
     } catch (error) {
       this.#conclude(
@@ -368,11 +319,11 @@ export class Connection<In, Out, State>
       if (this.isSlow) return this.#paused();
       let message: In;
       try {
-        if (!this.#nextFrame()) {
+        if (!this.#receiver.nextFrame()) {
           this.#measure();
           return undefined;
         }
-        message = this.#decode();
+        message = this.#receiver.decode();
       } catch (error) {
         return this.#invalid(error);
       }
@@ -416,7 +367,7 @@ export class Connection<In, Out, State>
     } catch (error) {
       this.#conclude({ cause: "failed", error });
     }
-    if (this.#reading) this.#conclude({ cause: "shut down" });
+    if (this.#receiver.reading) this.#conclude({ cause: "shut down" });
   }
 
   async close(reason?: string): Promise<void> {
@@ -460,16 +411,16 @@ export class Connection<In, Out, State>
       await this.#conn.closeWrite();
     } catch {
       // Already gone: there is nobody to tell.
-      this.#endOfInput = true;
+      this.#receiver.ended = true;
     }
     if (!this.#finished) this.#deadlines.linger();
   }
 
   /** Reads on after the farewell: closing with unread input would reset the connection and lose our last words. */
   async #awaitPeersEnd(): Promise<void> {
-    if (this.#reading) this.#drop();
-    while (!this.#endOfInput) {
-      this.#inbox.from = this.#inbox.to;
+    if (this.#receiver.reading) this.#drop();
+    while (!this.#receiver.ended) {
+      this.#receiver.discard();
       await this.#read();
     }
   }
@@ -487,7 +438,7 @@ export class Connection<In, Out, State>
     this.#finished = true;
     this.#deadlines.stop();
     this.#drop();
-    if (!this.#reading) this.#inbox.release();
+    this.#receiver.release();
   }
 
   // Waiting and limits
@@ -503,7 +454,7 @@ export class Connection<In, Out, State>
   }
 
   #overRateMs(): number {
-    return this.#messageRate?.take(1, this.#host.clock.now()) ?? 0;
+    return this.#rate?.take(1, this.#host.clock.now()) ?? 0;
   }
 
   #throttle(limit: ConnectionLimitName, waitMs: number): Promise<void> {
@@ -534,10 +485,6 @@ export class Connection<In, Out, State>
   lingered(): void {
     this.#drop();
   }
-}
-
-function bucketOf(rate: number, nowMs: number): TokenBucket | undefined {
-  return rate === Infinity ? undefined : new TokenBucket(rate, rate, nowMs);
 }
 
 function brokenProtocol(error: RemoteProtocolError): Ending {

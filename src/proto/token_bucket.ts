@@ -27,6 +27,13 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
+  /** A bucket that saves up one second's worth; undefined for a rate of `Infinity`, which needs none. */
+  static of(ratePerSecond: number, nowMs: number): TokenBucket | undefined {
+    return ratePerSecond === Infinity
+      ? undefined
+      : new TokenBucket(ratePerSecond, ratePerSecond, nowMs);
+  }
+
   /**
    * Takes `count` tokens, on credit if need be, and returns how many milliseconds to wait until the debt is paid: 0
    * while the rate is kept.

@@ -146,6 +146,10 @@ export class Screen {
     if (final === "A") {
       this.#row = Math.max(this.#top, this.#row - count);
       this.#column = column;
+    } else if (final === "B") {
+      const bottom = Math.min(this.#top + this.rows, this.#lines.length) - 1;
+      this.#row = Math.min(bottom, this.#row + count);
+      this.#column = column;
     } else if (final === "C") {
       this.#column = Math.min(this.columns - 1, column + count);
     } else if (final === "H") {

@@ -155,7 +155,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: "Send a message of any type, with any fields",
     async run({ session, output }, rest, options) {
       const message = parseCustom(need("custom", rest));
-      const answer = await session.askOther(message, options);
+      const answer = await session.askAny(message, options);
       output.print(inline(answer), answer);
     },
   },

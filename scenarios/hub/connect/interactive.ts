@@ -7,6 +7,7 @@
 import { type Ending, Terminal } from "../../../mod.ts";
 import type { Chat } from "./chat.ts";
 import { completeLine, hintFor, runLine } from "./commands.ts";
+import { loadHistory, saveHistory } from "./history_file.ts";
 import { inline } from "./render.ts";
 
 /** Runs the lines that are typed, or that come from a pipe; returns the exit code. */
@@ -15,9 +16,11 @@ export async function converse(
   signal: AbortSignal,
 ): Promise<number> {
   const { output, session } = chat;
+  const history = await loadHistory();
   let running: AbortController | undefined;
   using terminal = new Terminal({
     output,
+    history,
     prompt: promptOf(chat),
     signal: AbortSignal.any([signal, session.client.signal]),
     complete: (typed) => completeLine(chat, typed),
@@ -41,6 +44,7 @@ export async function converse(
     terminal.setPrompt(promptOf(chat));
   }
   terminal.close();
+  if (terminal.interactive) await saveHistory(terminal.history);
   assertAlive(chat);
   // Who types sees what failed and goes on; a script wants to know at the end.
   return failed && !terminal.interactive ? 1 : 0;

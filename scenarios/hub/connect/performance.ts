@@ -6,21 +6,16 @@
  */
 
 import {
-  type Client,
-  connect,
   drawHistogram,
   drawPercentiles,
   drawSparkline,
   formatCount,
-  json,
-  lengthPrefixed,
   type Output,
   Progress,
   summarize,
 } from "../../../mod.ts";
-import type { FromHub, ToHub } from "../messages.ts";
-import { Samples } from "./samples.ts";
-import type { SessionOptions } from "./session.ts";
+import { HubSession, type SessionOptions } from "./session.ts";
+import { startEcho, startFanOut, Tally, type Traffic } from "./traffic.ts";
 
 /** Options of {@linkcode measure}. */
 export interface MeasureOptions {
@@ -32,16 +27,6 @@ export interface MeasureOptions {
   size: number;
   /** Seconds that each phase takes. */
   seconds: number;
-}
-
-/** What one phase counts while it runs. */
-interface Tally {
-  /** Milliseconds from sending to receiving. */
-  readonly latencies: Samples;
-  /** Messages that came back or were delivered. */
-  messages: number;
-  /** Messages that the hub dropped because this client did not keep up. */
-  missed: number;
 }
 
 interface Phase {
@@ -56,13 +41,6 @@ interface Phase {
   start(tally: Tally): Promise<Traffic>;
 }
 
-/** Traffic that runs by itself. */
-interface Traffic {
-  /** Resolves when a connection ends, which none should. */
-  ended: Promise<string>;
-  stop(): Promise<void>;
-}
-
 const WARM_UP_MS = 300;
 const TICK_MS = 100;
 
@@ -73,9 +51,10 @@ export async function measure(
   output: Output,
 ): Promise<void> {
   const { connections, window, size, seconds } = options;
+  await using hub = await HubSession.open(session);
   const content = "x".repeat(size);
   const echo = (connections: number, window: number) => (tally: Tally) =>
-    startEcho(session, connections, window, content, tally);
+    startEcho(session, { connections, window, content }, tally);
   const phases: Phase[] = [
     {
       name: "latency",
@@ -99,12 +78,13 @@ export async function measure(
       unit: "deliveries",
       connections: connections + 1,
       window: 1,
-      start: (tally) => startFanOut(session, connections, size, tally),
+      start: (tally) =>
+        startFanOut(session, { listeners: connections, size }, tally),
     },
   ];
   output.print(
-    `Measuring ${session.to}, ${size} characters in a message, ` +
-      `${seconds} s each; hub and client share what machine they share`,
+    `Measuring ${hub.client.endpoint}, ${size} characters in a message, ` +
+      `${seconds} s for each of ${phases.length} runs`,
   );
   for (const phase of phases) {
     await run(phase, seconds * 1000, size, output, session.signal);
@@ -118,23 +98,20 @@ async function run(
   output: Output,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const warmUp = newTally();
-  const tally = newTally();
-  // The traffic adds to what stands here at the time.
-  const current = { ...warmUp };
-  const traffic = await phase.start(current);
+  const tally = new Tally();
+  const traffic = await phase.start(tally);
   try {
     await tick(WARM_UP_MS, traffic, signal);
-    Object.assign(current, tally);
+    tally.reset();
     const rates = await count(
       phase,
-      current,
+      tally,
       durationMs,
       traffic,
       output,
       signal,
     );
-    report(phase, current, rates, size, output);
+    report(phase, tally, rates, size, output);
   } finally {
     await traffic.stop();
   }
@@ -213,146 +190,18 @@ function chartOf({ columns, unicode, style }: Output): {
   return { columns: Math.min(columns, 100), unicode, style };
 }
 
-/** Every answer to an echo sends the next. */
-async function startEcho(
-  session: SessionOptions,
-  connections: number,
-  window: number,
-  content: string,
-  tally: Tally,
-): Promise<Traffic> {
-  const message: ToHub = { type: "echo", content };
-  const start = (): Promise<Client<FromHub, ToHub>> => {
-    // Answers come in order, so the oldest time is the one that counts.
-    const sentMs = new Float64Array(window);
-    let next = 0;
-    const open = dial(session, (answer, client) => {
-      if (answer.type !== "echo_response") return;
-      const now = performance.now();
-      tally.messages++;
-      tally.latencies.add(now - sentMs[next]!);
-      sentMs[next] = now;
-      next = (next + 1) % window;
-      client.send(message);
-    });
-    return open.then((client) => {
-      sentMs.fill(performance.now());
-      for (let sent = 0; sent < window; sent++) client.send(message);
-      return client;
-    });
-  };
-  return trafficOf(await openAll(connections, start));
-}
-
-/** Every message that the hub took is followed by the next. */
-async function startFanOut(
-  session: SessionOptions,
-  listeners: number,
-  size: number,
-  tally: Tally,
-): Promise<Traffic> {
-  const room = `performance ${crypto.randomUUID().slice(0, 8)}`;
-  const clients = await openAll(listeners, async () => {
-    const joined = Promise.withResolvers<void>();
-    const client = await dial(session, (message) => {
-      if (message.type === "joined") joined.resolve();
-      else if (message.type === "gap") {
-        tally.missed += Number(message["missed"]);
-      } else if (message.type === "room_message") {
-        tally.messages++;
-        tally.latencies.add(
-          performance.now() - Number.parseFloat(String(message["content"])),
-        );
-      }
-    });
-    client.send({ type: "join", room });
-    await Promise.race([joined.promise, client.closed]);
-    return client;
-  });
-  const say = (client: Client<FromHub, ToHub>): void => {
-    const content = `${performance.now()} `.padEnd(size, "x");
-    client.send({ type: "room_message", room, content });
-  };
-  const sender = await dial(session, (message, client) => {
-    if (message.type === "joined" || message.type === "room_message_sent") {
-      say(client);
-    }
-  });
-  sender.send({ type: "join", room });
-  return trafficOf([...clients, sender]);
-}
-
-/** Opens a connection with nothing between its messages and `receive`. */
-async function dial(
-  { message: _message, ...session }: SessionOptions,
-  receive: (message: FromHub, client: Client<FromHub, ToHub>) => void,
-): Promise<Client<FromHub, ToHub>> {
-  const client: Client<FromHub, ToHub> = await connect<FromHub, ToHub>({
-    ...session,
-    wire: lengthPrefixed(json<FromHub, ToHub>()),
-    message(message) {
-      if (message.type === "error") client.abort(String(message["message"]));
-      else receive(message, client);
-    },
-  });
-  return client;
-}
-
-/** Opens connections a few at a time, or none if one fails. */
-async function openAll(
-  count: number,
-  open: () => Promise<Client<FromHub, ToHub>>,
-): Promise<Client<FromHub, ToHub>[]> {
-  const clients: Client<FromHub, ToHub>[] = [];
-  while (clients.length < count) {
-    const batch = Math.min(32, count - clients.length);
-    const results = await Promise.allSettled(
-      Array.from({ length: batch }, open),
-    );
-    for (const result of results) {
-      if (result.status === "fulfilled") clients.push(result.value);
-    }
-    const failed = results.find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") {
-      for (const client of clients) client.abort();
-      throw failed.reason;
-    }
-  }
-  return clients;
-}
-
-function trafficOf(clients: readonly Client<FromHub, ToHub>[]): Traffic {
-  const ended = Promise.race(clients.map(async (client) => {
-    const { cause, reason } = await client.closed;
-    return reason === undefined ? cause : `${cause} (${reason})`;
-  }));
-  return {
-    ended,
-    async stop(): Promise<void> {
-      for (const client of clients) client.abort();
-      await Promise.all(clients.map(({ closed }) => closed));
-    },
-  };
-}
-
 /** Waits while the traffic runs. */
 async function tick(
   ms: number,
   traffic: Traffic,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const elapsed = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  const ended = await Promise.race([elapsed, traffic.ended]);
+  const elapsed = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => elapsed.resolve(undefined), ms);
+  const ended = await Promise.race([elapsed.promise, traffic.ended]);
   clearTimeout(timer);
   signal?.throwIfAborted();
   if (ended !== undefined) {
     throw new Error(`Cannot measure: a connection ended: ${ended}`);
   }
-}
-
-function newTally(): Tally {
-  return { latencies: new Samples(), messages: 0, missed: 0 };
 }

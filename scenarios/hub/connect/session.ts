@@ -13,12 +13,7 @@ import {
   json,
   lengthPrefixed,
 } from "../../../mod.ts";
-import {
-  type CustomMessage,
-  type FromHub,
-  isAnswer,
-  type ToHub,
-} from "../messages.ts";
+import { type FromHub, isAnswer, type ToHub } from "../messages.ts";
 
 /** Where `deno task hub` listens. */
 export const DEFAULT_HUB = "tcp://127.0.0.1:9999";
@@ -131,12 +126,12 @@ export class HubSession implements AsyncDisposable {
   }
 
   /**
-   * Sends a message of any type and waits for the next answer of a type that
-   * the hub itself does not send.
+   * Sends a message of any type and waits for its answer; that to a type that
+   * the hub itself does not know is the next of such a type.
    *
    * @throws {RefusedError} If the hub refuses it.
    */
-  askOther(message: CustomMessage, options: AskOptions = {}): Promise<FromHub> {
+  askAny(message: ToHub, options: AskOptions = {}): Promise<FromHub> {
     return this.#request(message, options);
   }
 

@@ -1,6 +1,7 @@
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 import { refuseForbiddenKeys } from "./forbidden_keys.ts";
+import { parseJson } from "./json_keys.ts";
 import { harmlessJsonBytes, mayNestDeeper, scanJson } from "./json_scan.ts";
 import { decodeUtf8 } from "./utf8.ts";
 import { type Validate, validator } from "./validate.ts";
@@ -68,7 +69,7 @@ const encode: Codec<unknown>["encode"] = (value, writer) => {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "";
     throw new RemoteProtocolError(

@@ -11,22 +11,14 @@ export interface MsgpackFindings {
   readonly constructorKey: boolean;
 }
 
-/** Bytes after the head of the scalars 0xc0 to 0xd3; other heads of that range are handled before. */
-const SCALAR_BYTES: Readonly<Record<number, number>> = {
-  0xc0: 0, // nil
-  0xc2: 0, // false
-  0xc3: 0, // true
-  0xca: 4, // float 32
-  0xcb: 8, // float 64
-  0xcc: 1, // uint 8
-  0xcd: 2, // uint 16
-  0xce: 4, // uint 32
-  0xcf: 8, // uint 64
-  0xd0: 1, // int 8
-  0xd1: 2, // int 16
-  0xd2: 4, // int 32
-  0xd3: 8, // int 64
-};
+/** Bytes after the heads 0xc0 to 0xd3 that are scalars; -1 for the others. */
+const SCALAR_BYTES = Int8Array.of(
+  ...[0, -1, 0, 0], // nil, no type, false, true
+  ...[-1, -1, -1, -1, -1, -1], // binaries and extensions
+  ...[4, 8], // float 32, 64
+  ...[1, 2, 4, 8], // uint 8, 16, 32, 64
+  ...[1, 2, 4, 8], // int 8, 16, 32, 64
+);
 
 /** The upper halves of 2^53 - 1 and of -2^53. */
 const MAX_SAFE_HIGH = 0x1fffff;
@@ -96,7 +88,7 @@ class Scan implements MsgpackFindings {
 
   #value(): void {
     this.#nodes++;
-    const head = this.#uint(1);
+    const head = this.#bytes[this.#skip(1)]!;
     if (head < 0x80 || head >= 0xe0) return;
     if (head < 0x90) return this.#open(head & 0x0f, true);
     if (head < 0xa0) return this.#open(head & 0x0f, false);
@@ -172,8 +164,8 @@ class Scan implements MsgpackFindings {
   }
 
   #scalar(head: number): void {
-    const length = SCALAR_BYTES[head];
-    if (length === undefined) {
+    const length = SCALAR_BYTES[head - 0xc0]!;
+    if (length < 0) {
       throw malformed(`0x${head.toString(16)} is no type`);
     }
     const start = this.#skip(length);

@@ -91,6 +91,21 @@ Deno.test("json() accepts what only looks like a forbidden key", () => {
   assertEquals(Object.getPrototypeOf(decode("{}")), Object.prototype);
 });
 
+Deno.test("json() does not take a key for one with a backslash seen before", () => {
+  const keys = ["\\", "\n", '"', "é", "\\\\", "\\n", '\\"', '"x', "a\\", "a/"];
+  const spell = (key: string): string =>
+    JSON.stringify(key).replace("é", "\\u00e9").replace("/", "\\/");
+  for (const before of keys) {
+    for (const key of keys) {
+      const first = `${before.length}${before}/${key}`;
+      const start = `{${JSON.stringify(first)}:1,`;
+      decode(`${start}${spell(before)}:1}`);
+      const value = decode(`${start} ${spell(key)}\t:[{"a":"\\"b\\":"}]}`);
+      assertEquals(value, { [first]: 1, [key]: [{ a: '"b":' }] });
+    }
+  }
+});
+
 Deno.test("json() limits depth exactly", () => {
   const nested = (depth: number): string =>
     "[".repeat(depth) + "]".repeat(depth);
