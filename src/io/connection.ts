@@ -2,6 +2,7 @@ import { RemoteProtocolError } from "../proto/errors.ts";
 import { writeFrame } from "../proto/frame_writer.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
 import { formatAddress } from "../proto/address.ts";
+import { abortable } from "./abortable.ts";
 import { alarm } from "./clock.ts";
 import type {
   ConnectionHost,
@@ -9,7 +10,9 @@ import type {
   Feed,
 } from "./connection_host.ts";
 import { type DeadlineOwner, Deadlines } from "./deadlines.ts";
+import { brokenProtocol, readFailure } from "./endings.ts";
 import type { DrainNotice } from "./handler.ts";
+import { Lifetime } from "./lifetime.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import {
@@ -39,13 +42,11 @@ export class Connection<In, Out, State>
   #state: State | undefined;
   readonly #rate: TokenBucket | undefined;
   readonly #deadlines: Deadlines;
+  readonly #lifetime: Lifetime;
+  /** A callback of the handler is running, or the whole of it if it is a function. */
+  #handling = false;
   #receiving = false;
   #draining = false;
-  #ending: Ending | undefined;
-  #farewell: Promise<void> | undefined;
-  #finished = false;
-  #controller: AbortController | undefined;
-  #closed: PromiseWithResolvers<Ending> | undefined;
   /** What delivery waits for: a slow peer to catch up, or a rate limit. */
   #pause: PromiseWithResolvers<void> | undefined;
 
@@ -61,6 +62,7 @@ export class Connection<In, Out, State>
     this.endpoint = endpoint;
     this.#outbox = new Outbox(conn, this, clock, host.counters);
     this.#deadlines = new Deadlines(this, this.#outbox, limits, clock);
+    this.#lifetime = new Lifetime(conn, this.#outbox, this.#deadlines);
     const { messagesPerSecond, bytesPerSecond } = limits;
     this.#rate = TokenBucket.of(messagesPerSecond, this.#deadlines.readMs);
     this.#receiver = new Receiver({
@@ -88,21 +90,15 @@ export class Connection<In, Out, State>
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#ending !== undefined) this.#controller.abort(this.#ending);
-    }
-    return this.#controller.signal;
+    return this.#lifetime.signal;
   }
 
   get ending(): Ending | undefined {
-    return this.#ending;
+    return this.#lifetime.ending;
   }
 
   get closed(): Promise<Ending> {
-    this.#closed ??= Promise.withResolvers();
-    if (this.#finished) this.#closed.resolve(this.#ending!);
-    return this.#closed.promise;
+    return this.#lifetime.closed;
   }
 
   get bufferedBytes(): number {
@@ -132,7 +128,7 @@ export class Connection<In, Out, State>
   // Sending
 
   send(message: Out): boolean {
-    if (this.#ending !== undefined) return false;
+    if (this.ending !== undefined) return false;
     if (this.feeds !== undefined) this.#settleFeeds();
     const { writer } = this.#outbox;
     const before = writer.length;
@@ -145,7 +141,7 @@ export class Connection<In, Out, State>
 
   /** Queues `count` messages that are encoded already, in bytes that nobody will change. */
   share(bytes: Uint8Array, count: number): void {
-    if (this.#ending !== undefined) return;
+    if (this.ending !== undefined) return;
     this.#outbox.share(bytes);
     this.#host.counters.messagesOut += count;
     flushAtEndOfTurn(this.#outbox);
@@ -179,17 +175,17 @@ export class Connection<In, Out, State>
 
   outboxFailed(error: unknown): void {
     this.#conclude({ cause: "peer closed", reason: "reset", error });
-    this.#drop();
+    this.#lifetime.drop();
   }
 
   async drained(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
     signal?.throwIfAborted();
-    while (this.#ending === undefined && this.isSlow) {
+    while (this.ending === undefined && this.isSlow) {
       await abortable(this.#paused(), signal);
     }
-    if (this.#ending !== undefined) {
-      throw new ConnectionEndedError(`send to ${this.address}`, this.#ending);
+    if (this.ending !== undefined) {
+      throw new ConnectionEndedError(`send to ${this.address}`, this.ending);
     }
   }
 
@@ -203,7 +199,7 @@ export class Connection<In, Out, State>
     }
     this.#receiving = true;
     try {
-      while (this.#ending === undefined) {
+      while (this.ending === undefined) {
         if (this.isSlow) await this.#paused();
         else if (this.#receiver.nextFrame()) return await this.#received();
         else if (this.#draining || this.#receiver.ended) return undefined;
@@ -239,13 +235,15 @@ export class Connection<In, Out, State>
       this.#readFailed(error);
     }
     const { owedMs } = this.#receiver;
-    if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
+    if (owedMs > 0 && this.ending === undefined) {
+      await this.#throttle("bytesPerSecond", owedMs);
+    }
   }
 
   #readFailed(error: unknown): void {
     this.#receiver.readEnded(null);
     this.#conclude(readFailure(error));
-    this.#drop();
+    this.#lifetime.drop();
   }
 
   // The life of the connection
@@ -256,17 +254,20 @@ export class Connection<In, Out, State>
     // Before `open` has returned there is no state yet, and the type says so.
     const stateless = this as Peer<In, Out, unknown> as Peer<In, Out>;
     try {
+      this.#handling = true;
       if (typeof handler === "function") {
         await handler(stateless);
       } else {
         const state = handler.open?.(stateless);
         this.#state = state instanceof Promise ? await state : state;
-        while (this.#ending === undefined) {
+        while (this.ending === undefined) {
+          this.#handling = true;
           const wait = this.#deliver();
           if (wait !== undefined) {
             await wait;
             continue;
           }
+          this.#handling = false;
           if (this.#draining || this.#receiver.ended) break;
           // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
           const written = this.#outbox.flush();
@@ -296,26 +297,31 @@ export class Connection<In, Out, State>
 
   /** Everything after the last message: farewell, the peer's end, the handler's `close`. */
   async #end(): Promise<void> {
+    this.#handling = false;
     const { handler } = this.#host;
-    await this.#farewell;
+    await this.#lifetime.farewell;
     await this.#awaitPeersEnd();
-    this.#finish();
+    this.#lifetime.finish();
+    this.#receiver.release();
     try {
       if (typeof handler !== "function") {
-        await handler.close?.(this, this.#ending!);
+        await handler.close?.(this, this.ending!);
       }
     } catch (error) {
       this.#host.callbackFailed(this, error);
     }
-    this.#closed?.resolve(this.#ending!);
-    this.#host.ended(this);
+    this.#announceEnd();
+  }
+
+  #announceEnd(): void {
+    if (this.#lifetime.announce()) this.#host.ended(this);
   }
 
   /** Handles every whole frame received. Returns what to wait for before going on, or undefined to read more. */
   #deliver(): unknown {
     const { handler } = this.#host;
     if (typeof handler === "function") return undefined;
-    while (this.#ending === undefined) {
+    while (this.ending === undefined) {
       if (this.isSlow) return this.#paused();
       let message: In;
       try {
@@ -327,10 +333,13 @@ export class Connection<In, Out, State>
       } catch (error) {
         return this.#invalid(error);
       }
-      const result = handler.message(this, message);
-      if (result instanceof Promise) return result;
       const waitMs = this.#overRateMs();
-      if (waitMs > 0) return this.#throttle("messagesPerSecond", waitMs);
+      const result = handler.message(this, message);
+      if (waitMs > 0) {
+        const pause = this.#throttle("messagesPerSecond", waitMs);
+        return Promise.all([result, pause]);
+      }
+      if (result instanceof Promise) return result;
     }
   }
 
@@ -359,13 +368,17 @@ export class Connection<In, Out, State>
 
   /** Finishes what has been received and says goodbye; the connection then ends with the cause `shut down`. */
   drain(notice: DrainNotice): void {
-    if (this.#ending !== undefined || this.#draining) return;
+    if (this.ending !== undefined || this.#draining) return;
     this.#draining = true;
     const { handler } = this.#host;
+    const fail = (error: unknown) => this.#conclude({ cause: "failed", error });
     try {
-      if (typeof handler !== "function") handler.drain?.(this, notice);
+      const result = typeof handler === "function"
+        ? undefined
+        : handler.drain?.(this, notice);
+      if (result instanceof Promise) result.catch(fail);
     } catch (error) {
-      this.#conclude({ cause: "failed", error });
+      fail(error);
     }
     if (this.#receiver.reading) this.#conclude({ cause: "shut down" });
   }
@@ -375,18 +388,20 @@ export class Connection<In, Out, State>
       cause: "local closed",
       ...(reason === undefined ? {} : { reason }),
     });
-    await this.closed;
+    // A handler that closes its own connection would wait for itself.
+    await (this.#handling ? this.#lifetime.farewell : this.closed);
   }
 
   abort(reason = "aborted"): void {
     this.#conclude({ cause: "local closed", reason });
-    this.#drop();
+    this.#lifetime.drop();
   }
 
-  /** Ends the connection at once because the server's time to drain is over. */
+  /** Ends the connection at once because the server's time to drain is over; a handler that hangs is left behind. */
   cutShort(): void {
     this.#conclude({ cause: "shut down", reason: "out of time" });
-    this.#drop();
+    this.#lifetime.drop();
+    if (this.#handling) this.#announceEnd();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -394,51 +409,22 @@ export class Connection<In, Out, State>
   }
 
   #conclude(ending: Ending): void {
-    if (this.#ending !== undefined) return;
+    if (this.ending !== undefined) return;
     if (this.feeds !== undefined) {
       this.#settleFeeds();
       for (const feed of this.feeds) feed.leave();
     }
-    this.#ending = ending;
+    this.#lifetime.conclude(ending);
     this.#resume();
-    this.#controller?.abort(ending);
-    this.#farewell = this.#sayFarewell();
-  }
-
-  async #sayFarewell(): Promise<void> {
-    await this.#outbox.flushed();
-    try {
-      await this.#conn.closeWrite();
-    } catch {
-      // Already gone: there is nobody to tell.
-      this.#receiver.ended = true;
-    }
-    if (!this.#finished) this.#deadlines.linger();
   }
 
   /** Reads on after the farewell: closing with unread input would reset the connection and lose our last words. */
   async #awaitPeersEnd(): Promise<void> {
-    if (this.#receiver.reading) this.#drop();
+    if (this.#receiver.reading) this.#lifetime.drop();
     while (!this.#receiver.ended) {
       this.#receiver.discard();
       await this.#read();
     }
-  }
-
-  #drop(): void {
-    this.#outbox.fail();
-    try {
-      this.#conn.close();
-    } catch {
-      // Closed already.
-    }
-  }
-
-  #finish(): void {
-    this.#finished = true;
-    this.#deadlines.stop();
-    this.#drop();
-    this.#receiver.release();
   }
 
   // Waiting and limits
@@ -467,11 +453,11 @@ export class Connection<In, Out, State>
   /** Ends the connection because of `limit`, at once: the peer does not take what it is sent anyway. */
   cutOff(limit: ConnectionLimitName, reason: string): void {
     this.#limit(limit, { cause: "limit", reason });
-    this.#drop();
+    this.#lifetime.drop();
   }
 
   #limit(limit: ConnectionLimitName, ending: Ending): void {
-    if (this.#ending !== undefined) return;
+    if (this.ending !== undefined) return;
     this.#host.limited(this, limit, ending.reason ?? "");
     this.#conclude(ending);
   }
@@ -479,41 +465,10 @@ export class Connection<In, Out, State>
   deadlinePassed(limit: keyof ConnectionLimits, reason: string): void {
     this.#limit(limit, { cause: "timed out", reason });
     // Who takes nothing will not take a farewell either.
-    if (limit === "writeMs") this.#drop();
+    if (limit === "writeMs") this.#lifetime.drop();
   }
 
   lingered(): void {
-    this.#drop();
-  }
-}
-
-function brokenProtocol(error: RemoteProtocolError): Ending {
-  return error.code === "truncated"
-    ? { cause: "peer closed", reason: "in the middle of a frame", error }
-    : { cause: "limit", reason: error.message, error };
-}
-
-function readFailure(error: unknown): Ending {
-  const reset = error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.UnexpectedEof;
-  return reset
-    ? { cause: "peer closed", reason: "reset", error }
-    : { cause: "failed", error };
-}
-
-async function abortable(
-  promise: Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (signal === undefined) return await promise;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
+    this.#lifetime.drop();
   }
 }

@@ -80,7 +80,10 @@ export interface Peer<In, Out, State = undefined>
    * @throws {RemoteProtocolError} If the peer sent something else; `recoverable` tells whether the next call may succeed.
    */
   receive(): Promise<In | undefined>;
-  /** Sends what is queued, tells the peer, waits for it to close too (for a bounded time), and closes. */
+  /**
+   * Sends what is queued, tells the peer that no more comes, waits a bounded time for it to close too, and closes.
+   * Resolves when that is done; called by the connection's own handler, when the last word was sent.
+   */
   close(reason?: string): Promise<void>;
   /** Closes at once and drops what is queued. */
   abort(reason?: string): void;

@@ -97,8 +97,9 @@ Deno.test("json() limits depth and nodes to the number of the dumb model", () =>
   }, 1000);
 });
 
-Deno.test("json() gives back every JSON value that it has written", () => {
+Deno.test("json() gives back every JSON value that it has written and may read", () => {
   checkProperty(fc.jsonValue(), (value) => {
+    if (isForbidden(value)) return;
     const wire = lengthPrefixed(json());
     const text = JSON.stringify(value);
     const [received] = new FrameReader(wire).push(encodeFrame(wire, value));

@@ -1,0 +1,20 @@
+import type { RemoteProtocolError } from "../proto/errors.ts";
+import type { Ending } from "./peer.ts";
+
+/** The ending of a connection whose peer broke the protocol. */
+export function brokenProtocol(error: RemoteProtocolError): Ending {
+  return error.code === "truncated"
+    ? { cause: "peer closed", reason: "in the middle of a frame", error }
+    : { cause: "limit", reason: error.message, error };
+}
+
+/** The ending of a connection that could not be read. */
+export function readFailure(error: unknown): Ending {
+  const reset = error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.UnexpectedEof;
+  return reset
+    ? { cause: "peer closed", reason: "reset", error }
+    : { cause: "failed", error };
+}
