@@ -1,6 +1,6 @@
 import type { RemoteProtocolError } from "../proto/errors.ts";
 import type { Wire } from "../proto/framing/framing.ts";
-import { type Clock, systemClock } from "../io/clock.ts";
+import { alarm, type Clock, systemClock } from "../io/clock.ts";
 import { Connection } from "../io/connection.ts";
 import { Counters } from "../io/counters.ts";
 import {
@@ -16,7 +16,7 @@ import {
 } from "../io/limits.ts";
 import { ConnectionEndedError } from "../io/peer.ts";
 import type { Conn, TransportConnectOptions } from "../io/transport.ts";
-import { transports } from "../io/transports.ts";
+import { systemTransports, type Transports } from "../io/transports.ts";
 import { Client } from "./client.ts";
 import type { Correlation } from "./correlation.ts";
 import { Requests } from "./requests.ts";
@@ -39,6 +39,8 @@ export interface ConnectOptions<In, Out> extends TransportConnectOptions {
   limits?: ConnectionLimits;
   /** Where deadlines take their time from. @default {systemClock} */
   clock?: Clock;
+  /** The roads that endpoints take, for simulations. @default {systemTransports} */
+  transports?: Transports;
 }
 
 const CLIENT_LIMITS: Required<ConnectionLimits> = {
@@ -124,8 +126,9 @@ async function dial<In, Out>(
   options: ConnectOptions<In, Out>,
 ): Promise<Conn> {
   const { timeoutMs = 10_000, signal } = options;
+  const { clock = systemClock, transports = systemTransports } = options;
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), timeoutMs);
+  const timer = alarm(clock, timeoutMs, () => timeout.abort());
   const either = signal === undefined
     ? timeout.signal
     : AbortSignal.any([signal, timeout.signal]);
@@ -140,6 +143,6 @@ async function dial<In, Out>(
     const cause = new Deno.errors.TimedOut(`no answer within ${timeoutMs} ms`);
     throw new EndpointError("connect to", endpoint, cause);
   } finally {
-    clearTimeout(timer);
+    clock.cancel(timer);
   }
 }

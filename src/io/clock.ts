@@ -12,6 +12,8 @@ export interface Clock {
 
 class SystemClock implements Clock {
   readonly #wheel = new TimerWheel(performance.now());
+  /** Those for which the process stays alive; deadlines are not among them: what they guard keeps it alive. */
+  readonly #waitedFor = new Set<Timer>();
   #handle: ReturnType<typeof setTimeout> | undefined;
   #wakesAtMs = Infinity;
 
@@ -22,11 +24,13 @@ class SystemClock implements Clock {
   arm(timer: Timer, delayMs: number): void {
     const nowMs = performance.now();
     this.#wheel.arm(timer, nowMs + delayMs);
+    if (timer.keepsAlive) this.#waitFor(timer);
     if (timer.dueMs < this.#wakesAtMs) this.#schedule(nowMs);
   }
 
   cancel(timer: Timer): void {
     this.#wheel.cancel(timer);
+    if (timer.keepsAlive) this.#forget(timer);
     if (this.#wheel.size === 0) this.#stop();
   }
 
@@ -38,9 +42,22 @@ class SystemClock implements Clock {
     this.#handle = setTimeout(() => {
       const nowMs = performance.now();
       this.#wheel.advance(nowMs);
+      for (const timer of this.#waitedFor) {
+        if (timer.next === undefined) this.#waitedFor.delete(timer);
+      }
       this.#schedule(nowMs);
     }, waitMs + this.#wheel.tickMs);
-    // Deadlines never keep a process alive: what they guard does.
+    if (this.#waitedFor.size === 0) Deno.unrefTimer(this.#handle);
+  }
+
+  #waitFor(timer: Timer): void {
+    this.#waitedFor.add(timer);
+    if (this.#handle !== undefined) Deno.refTimer(this.#handle);
+  }
+
+  #forget(timer: Timer): void {
+    this.#waitedFor.delete(timer);
+    if (this.#waitedFor.size > 0 || this.#handle === undefined) return;
     Deno.unrefTimer(this.#handle);
   }
 
@@ -74,7 +91,22 @@ export function alarm(clock: Clock, delayMs: number, ring: () => void): Timer {
   return timer;
 }
 
-/** Resolves `delayMs` from now. */
-export function sleep(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => void alarm(clock, delayMs, resolve));
+/** Resolves `delayMs` from now, or when `signal` is aborted; the process stays alive until then. */
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clock.cancel(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = new Alarm(done);
+    timer.keepsAlive = true;
+    clock.arm(timer, delayMs);
+    signal?.addEventListener("abort", done, { once: true });
+  });
 }

@@ -17,7 +17,11 @@ export {
   type Peer,
   type WaitOptions,
 } from "./peer.ts";
+export { systemTransports, type Transports } from "./transports.ts";
 export type {
+  Conn,
+  Listener,
+  Transport,
   TransportConnectOptions,
   TransportListenOptions,
 } from "./transport.ts";

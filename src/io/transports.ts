@@ -4,8 +4,11 @@ import { netTransport } from "./net.ts";
 import type { Transport } from "./transport.ts";
 import { unixTransport } from "./unix.ts";
 
-/** The road of each scheme. */
-export const transports: Record<Endpoint["scheme"], Transport> = {
+/** The road that each scheme of endpoint takes. */
+export type Transports = Record<Endpoint["scheme"], Transport>;
+
+/** The real roads. */
+export const systemTransports: Transports = {
   tcp: netTransport,
   tls: netTransport,
   unix: unixTransport,

@@ -24,6 +24,8 @@
 export abstract class Timer {
   /** When it is due, in the wheel's milliseconds. */
   dueMs = 0;
+  /** Whether a program waits for nothing else, so that its process must live on until then. */
+  keepsAlive = false;
   /** Neighbours in the slot; undefined while not armed. */
   previous: Timer | undefined = undefined;
   /** See `previous`. */

@@ -4,6 +4,7 @@ import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
 import { completeLimits } from "../io/limits.ts";
 import type { TransportListenOptions } from "../io/transport.ts";
+import { systemTransports, type Transports } from "../io/transports.ts";
 import type { ServerObserver } from "../observe/events.ts";
 import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { Server } from "./server.ts";
@@ -28,6 +29,8 @@ export interface ServeOptions<In, Out, State> extends TransportListenOptions {
   signal?: AbortSignal;
   /** Where deadlines take their time from. @default {systemClock} */
   clock?: Clock;
+  /** The roads that endpoints take, for simulations. @default {systemTransports} */
+  transports?: Transports;
   /** Where chance comes from: numbers from 0 to below 1. @default {Math.random} */
   random?: () => number;
 }
@@ -81,6 +84,7 @@ export async function serve<In, Out, State = undefined>(
     listenOptions: options,
     observe,
     clock: options.clock ?? systemClock,
+    transports: options.transports ?? systemTransports,
     random: options.random ?? Math.random,
   });
   await server.resume();

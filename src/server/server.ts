@@ -13,7 +13,7 @@ import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
 import type { Conn, TransportListenOptions } from "../io/transport.ts";
-import { transports } from "../io/transports.ts";
+import type { Transports } from "../io/transports.ts";
 import type { ServerEvent, ServerObserver } from "../observe/events.ts";
 import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
 import { Group, type GroupOptions } from "./group.ts";
@@ -67,6 +67,7 @@ export interface ServerParts<In, Out, State> {
   listenOptions: TransportListenOptions;
   observe: ServerObserver | undefined;
   clock: Clock;
+  transports: Transports;
   random: () => number;
 }
 
@@ -192,7 +193,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   async resume(): Promise<void> {
     if (this.#status !== "suspended") return;
     this.#status = "listening";
-    const { endpoints, listenOptions } = this.#parts;
+    const { endpoints, listenOptions, transports } = this.#parts;
     try {
       for (const [index, endpoint] of endpoints.entries()) {
         const listener = await transports[endpoint.scheme].listen(

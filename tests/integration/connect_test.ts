@@ -47,7 +47,7 @@ Deno.test("connect --eval runs lines and prints the answers", () =>
       "--eval",
       "/name ann; /join harbour; /to #harbour moored; /to ann note; hello",
       "--eval",
-      "/echo a;b\n/custom weather {\"port\":\"Genova\"}; /exit; /echo never",
+      '/echo a;b\n/custom weather {"port":"Genova"}; /exit; /echo never',
     ]);
     assertEquals(err, "");
     assertEquals(code, 0);
@@ -91,7 +91,10 @@ Deno.test("connect --json prints the hub's messages", () =>
 
 Deno.test("connect reads lines from a pipe", () =>
   withHub(async (endpoint) => {
-    const { code, out } = await run([endpoint], "/name ann\r\nahoy\n/to ann hi");
+    const { code, out } = await run(
+      [endpoint],
+      "/name ann\r\nahoy\n/to ann hi",
+    );
     assertEquals(code, 0);
     assertEquals(out, [
       "You are ann",
@@ -104,18 +107,15 @@ Deno.test("connect reads lines from a pipe", () =>
 
 Deno.test("connect prints what it hears, without anything that a terminal obeys", () =>
   withHub(async (endpoint) => {
-    await using eve = await HubSession.open({ to: endpoint });
-    await eve.ask<"identify">({ type: "identify", name: "eve" });
     const content = "\x1b]0;owned\x07\x1b[2J\x9b31mgood\u202e\r\nmorning";
-    const script = "/join news; /to eve ready; /wait 0.2";
-    const heard = new Promise<void>((resolve) => {
-      void eve.client.closed.then(() => resolve());
+    await using eve: HubSession = await HubSession.open({
+      to: endpoint,
+      message: () => void eve.ask<"broadcast">({ type: "broadcast", content }),
     });
-    void heard;
-    const running = run([endpoint, "-e", script]);
-    await eve.ask<"join">({ type: "join", room: "news" });
-    void content;
-    await running;
+    await eve.ask<"identify">({ type: "identify", name: "eve" });
+    const { code, out } = await run([endpoint, "-e", "/to eve ready; /wait"]);
+    assertEquals(code, 0);
+    assertEquals(out.slice(1), ["eve: good", "  morning"]);
   }));
 
 Deno.test("connect says how to start a hub that is not there", async () => {
@@ -134,7 +134,10 @@ Deno.test("connect says how to start a hub that is not there", async () => {
 Deno.test("connect exits 2 for what is no endpoint", async () => {
   const { code, err } = await run(["localhost"]);
   assertEquals(code, 2);
-  assertMatch(err, /^connect: Cannot use ENDPOINT: Cannot parse endpoint: tcp:/);
+  assertMatch(
+    err,
+    /^connect: Cannot use ENDPOINT: Cannot parse endpoint: tcp:/,
+  );
 });
 
 Deno.test("connect --demo shows every function", () =>

@@ -34,6 +34,7 @@ export class Chat implements AsyncDisposable {
   target: Target = { kind: "everybody" };
 
   #id: string | undefined;
+  #heard = Promise.withResolvers<void>();
 
   private constructor(session: HubSession, output: Output) {
     this.session = session;
@@ -99,6 +100,11 @@ export class Chat implements AsyncDisposable {
     if (name !== this.name) this.people.add(name);
   }
 
+  /** Resolves when the next message is heard. */
+  get heard(): Promise<void> {
+    return this.#heard.promise;
+  }
+
   /** Learns who is there, for completion; a failure changes nothing. */
   async meetEverybody(): Promise<void> {
     try {
@@ -116,6 +122,8 @@ export class Chat implements AsyncDisposable {
 
   #hear(message: FromHub): void {
     if ("from" in message) this.meet(message.from);
+    this.#heard.resolve();
+    this.#heard = Promise.withResolvers();
     const { output } = this;
     output.print(
       this.#clock() + renderIncoming(message, output.style),

@@ -36,6 +36,8 @@ interface Command {
   candidates?(chat: Chat): Iterable<string>;
 }
 
+const MAX_WAIT_SECONDS = 1_000_000;
+
 const COMMANDS: Readonly<Record<string, Command>> = {
   ping: {
     usage: "",
@@ -160,14 +162,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   wait: {
-    usage: "SECONDS",
-    help: "Listen for so long; for scripts",
-    async run({ session }, rest, { signal }) {
-      const seconds = Number(need("wait", rest));
-      if (!(seconds >= 0 && seconds <= 1e6)) {
+    usage: "[SECONDS]",
+    help: "Listen for so long, or to the next message; for scripts",
+    async run(chat, rest, { signal }) {
+      const seconds = rest === "" ? MAX_WAIT_SECONDS : Number(rest);
+      if (!(seconds >= 0 && seconds <= MAX_WAIT_SECONDS)) {
         throw new LineError(`Use: /wait SECONDS: "${rest}" is no number`);
       }
-      await pause(seconds * 1000, [session.client.signal, signal]);
+      const heard = rest === "" ? chat.heard : undefined;
+      const { signal: ended } = chat.session.client;
+      await pause(seconds * 1000, heard, [ended, signal]);
       signal?.throwIfAborted();
     },
   },
@@ -306,19 +310,17 @@ function parseCustom(text: string): CustomMessage {
   throw new LineError("Cannot send a message without a type");
 }
 
-/** Waits for some time, or until one of the signals. */
-function pause(
+/** Waits for some time, for something, or until one of the signals. */
+async function pause(
   ms: number,
+  event: Promise<void> | undefined,
   signals: readonly (AbortSignal | undefined)[],
 ): Promise<void> {
+  const end = Promise.withResolvers<void>();
   const any = AbortSignal.any(signals.filter((signal) => signal !== undefined));
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    any.addEventListener("abort", end, { once: true });
-    if (any.aborted) end();
-  });
+  any.addEventListener("abort", () => end.resolve(), { once: true });
+  if (any.aborted) end.resolve();
+  const timer = setTimeout(() => end.resolve(), ms);
+  await Promise.race([end.promise, event ?? end.promise]);
+  clearTimeout(timer);
 }

@@ -50,12 +50,18 @@ Deno.test("runLine() takes names with spaces in quotes", () =>
   withChat(async (chat, printed) => {
     await runLine(chat, "/name Ann Lee");
     await runLine(chat, '/to "ann lee" a note');
-    assertEquals(printed, ["You are Ann Lee", "Ann Lee to you: a note", "sent to ann lee"]);
+    assertEquals(printed, [
+      "You are Ann Lee",
+      "Ann Lee to you: a note",
+      "sent to ann lee",
+    ]);
   }));
 
 Deno.test("runLine() says how a command is used", () =>
   withChat(async (chat, printed) => {
-    for (const line of ["/echo", "/name", "/custom 1 2", "/wait soon", "/nope"]) {
+    for (
+      const line of ["/echo", "/name", "/custom 1 2", "/wait soon", "/nope"]
+    ) {
       assertEquals(await runLine(chat, line), "failed");
     }
     assertEquals(printed, [
