@@ -5,6 +5,7 @@
  */
 
 import {
+  cpuText,
   format,
   type LoadReport,
   type Result,
@@ -12,10 +13,10 @@ import {
   verdictText,
 } from "./report.ts";
 
-const WIDTH = 980;
-const LABEL_WIDTH = 210;
+const WIDTH = 1000;
+const LABEL_WIDTH = 200;
 const BAR_WIDTH = 380;
-const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 100;
+const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 140;
 const ROW = 24;
 const LINE = 17;
 const BAR_HEIGHT = 16;
@@ -77,11 +78,13 @@ function row(
   const name = fill(COLORS.text, `text-anchor="end"${weight}`);
   const baseline = y + BAR_HEIGHT - 3;
   const noted = remarks(load, result);
+  const cpu = cpuText(result.medians);
+  const figure = format(value) + (cpu === "" ? "" : ` (${cpu})`);
   const marks = [
     label(LABEL_WIDTH - 10, baseline, result.title, name),
     `<rect x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" ` +
     `height="${BAR_HEIGHT}" rx="2" ${fill(color)}/>`,
-    label(LABEL_WIDTH + length + 8, baseline, format(value), fill(COLORS.text)),
+    label(LABEL_WIDTH + length + 8, baseline, figure, fill(COLORS.text)),
     ...noted.map(([words, color], line) =>
       label(REMARK_X, baseline + line * LINE, words, fill(color))
     ),

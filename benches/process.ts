@@ -212,3 +212,14 @@ export async function residentKib(pid: number): Promise<number> {
   const status = await output(LOAD_CORE, ["cat", `/proc/${pid}/status`]);
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
 }
+
+/** Clock ticks a second in which the system counts the time of processes. */
+const TICKS_PER_SECOND = 100;
+
+/** Nanoseconds of processor time that a process has used. */
+export async function cpuNs(pid: number): Promise<number> {
+  const stat = await output(LOAD_CORE, ["cat", `/proc/${pid}/stat`]);
+  // The name in brackets may have spaces; user and system time are 14th, 15th.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 1e9 / TICKS_PER_SECOND;
+}

@@ -152,6 +152,12 @@ export function verdictText(bar: Verdict): string {
   return `${verdict}: ${got}${word} ${format(limit ?? NaN)}`;
 }
 
+/** Processor time for each message, where it was measured. */
+export function cpuText(medians: Result["medians"]): string {
+  const { cpuNs = NaN } = medians;
+  return Number.isNaN(cpuNs) ? "" : `${format(Math.round(cpuNs))} ns`;
+}
+
 /** The report as lines for a terminal. */
 export function text(suite: SuiteReport): string {
   const lines = [suite.title];
@@ -164,7 +170,8 @@ export function text(suite: SuiteReport): string {
       if (remarks.length === 0 && ratio !== undefined) {
         remarks.push(`ours / this = ${format(ratio)}`);
       }
-      const start = `    ${title.padEnd(28)}${value.padStart(14)}   `;
+      const start = `    ${title.padEnd(28)}${value.padStart(14)}` +
+        `${cpuText(medians).padStart(12)}   `;
       const indent = "\n" + " ".repeat(start.length);
       lines.push((start + remarks.join(indent)).trimEnd());
     }

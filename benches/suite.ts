@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AbsentError } from "./process.ts";
+import { AbsentError, cpuNs } from "./process.ts";
 import { type Server, start, type Started } from "./servers.ts";
 
 /** How long and how often to measure. */
@@ -69,7 +69,8 @@ export interface Suite {
 
 /**
  * Puts each load on each server in turns (A B C, A B C, …), so that a noisy
- * minute falls on all of them. Every round starts the servers anew.
+ * minute falls on all of them. Every round starts the servers anew. Adds the
+ * server's processor time for each message, `cpuNs`.
  */
 export async function* inTurns(
   servers: readonly Server[],
@@ -84,8 +85,15 @@ export async function* inTurns(
     }
     for (const load of loads) {
       for (const [server, at] of started) {
+        const before = await cpuNs(at.process.pid);
         const values = await load.run(server, at, options);
-        yield { load: load.name, server: server.name, round, values };
+        const used = await cpuNs(at.process.pid) - before;
+        yield {
+          load: load.name,
+          server: server.name,
+          round,
+          values: { ...values, cpuNs: used / (values.total ?? NaN) },
+        };
       }
     }
   }

@@ -10,8 +10,8 @@
 // The content starts with 16 hexadecimal digits that count the broadcasts. They
 // are compared in every frame of every member, so that a loss, a duplicate or a
 // change of order ends the run with an error. The first fifth of SECONDS is
-// warm-up and not counted. Prints one line of JSON: deliveries per second, and
-// percentiles in microseconds of the time from the publisher's write to a
+// warm-up and not counted. Prints one line of JSON: deliveries in total and per
+// second, and percentiles in microseconds of the time from the publisher's write to a
 // member's read, and to the last member's.
 //
 //   hub   4-byte length and JSON: {"type":"broadcast","content":"…"} reaches the
@@ -380,9 +380,9 @@ int main(int argc, char **argv) {
   unsigned long long counted = delivered - base;
   finish(ep);
   printf("{\"members\":%d,\"contentBytes\":%zu,\"inFlight\":%llu,"
-         "\"perSecond\":%.0f,\"broadcasts\":%llu,\"p50Us\":%ld,\"p99Us\":%ld,"
+         "\"total\":%llu,\"perSecond\":%.0f,\"broadcasts\":%llu,\"p50Us\":%ld,\"p99Us\":%ld,"
          "\"finishedP50Us\":%ld,\"finishedP99Us\":%ld}\n",
-         members, content_len, in_flight, counted / elapsed, sent,
+         members, content_len, in_flight, delivered, counted / elapsed, sent,
          percentile(&delivery, .5), percentile(&delivery, .99),
          percentile(&completion, .5), percentile(&completion, .99));
   return 0;

@@ -1,0 +1,42 @@
+import { deadline } from "@std/async";
+
+/** How long a test waits for what must come. */
+const PATIENCE_MS = 10_000;
+
+/** Lets everything that is ready run, including what that makes ready. */
+export async function turns(count = 3): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+/** `promise`, or an error that names `what` was waited for in vain. */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  try {
+    return await deadline(promise, patienceMs);
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === "TimeoutError")) {
+      throw error;
+    }
+    throw new Error(`Cannot see ${what} within ${patienceMs} ms`);
+  }
+}
+
+/** Resolves once `isSo()`; fails after a while, naming `what` was waited for. */
+export async function waitUntil(
+  what: string,
+  isSo: () => boolean,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const untilMs = performance.now() + patienceMs;
+  while (!isSo()) {
+    if (performance.now() > untilMs) {
+      throw new Error(`Cannot see ${what} within ${patienceMs} ms`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
