@@ -16,7 +16,7 @@
  *   },
  * });
  * await using client = await connect({
- *   to: server.endpoints[0]!,
+ *   to: server.endpoint,
  *   wire,
  *   correlate: inOrder(),
  * });

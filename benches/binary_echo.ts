@@ -5,7 +5,13 @@
  */
 
 import { measure } from "./process.ts";
-import { BINARY, C_ECHO, FLOOR_RAW } from "./servers.ts";
+import {
+  BINARY,
+  BINARY_LOOP,
+  BINARY_STREAMS,
+  C_ECHO,
+  FLOOR_RAW,
+} from "./servers.ts";
 import { inTurns, type ServerLoad, type Suite } from "./suite.ts";
 
 const load = (
@@ -36,7 +42,7 @@ const LOADS = [load("64B", 64, 64), load("4KiB", 16, 4096)];
 export const binaryEcho: Suite = {
   name: "binary_echo",
   title: "Binary frames through serve()",
-  servers: [BINARY, FLOOR_RAW, C_ECHO],
+  servers: [BINARY, FLOOR_RAW, C_ECHO, BINARY_LOOP, BINARY_STREAMS],
   loads: LOADS,
   bars: [
     { load: "64B", server: "serve", peer: "floor", atLeast: 0.7 },

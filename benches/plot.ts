@@ -16,10 +16,12 @@ import {
 const WIDTH = 1000;
 const LABEL_WIDTH = 200;
 const BAR_WIDTH = 380;
-const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 140;
+const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 165;
 const ROW = 24;
 const LINE = 17;
 const BAR_HEIGHT = 16;
+const LEGEND = "Each bar is a median; in brackets the server's processor " +
+  "time for each message; ratios are ours / theirs, the median over the rounds";
 const COLORS = {
   ours: "#0b6e99",
   peer: "#b4bcc4",
@@ -98,6 +100,8 @@ export function plot(suites: readonly SuiteReport[], caption: string): string {
   let y = 34;
   marks.push(label(16, y, "Portolan", fill(COLORS.text, 'font-size="18"')));
   marks.push(label(110, y, caption, fill(COLORS.quiet)));
+  y += 20;
+  marks.push(label(16, y, LEGEND, fill(COLORS.quiet)));
   for (const suite of suites) {
     y += 44;
     const heading = fill(COLORS.text, 'font-size="15" font-weight="600"');

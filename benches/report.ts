@@ -162,7 +162,9 @@ export function cpuText(medians: Result["medians"]): string {
 export function text(suite: SuiteReport): string {
   const lines = [suite.title];
   for (const load of suite.loads) {
-    lines.push(`  ${load.title} (${load.unit})`);
+    const timed = load.results.some(({ medians }) => cpuText(medians) !== "");
+    const columns = load.unit + (timed ? ", processor time each" : "");
+    lines.push(`  ${load.title} (${columns})`);
     for (const { server, title, medians, ratio } of load.results) {
       const value = format(medians[load.metric] ?? NaN);
       const remarks = load.verdicts

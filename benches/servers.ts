@@ -96,10 +96,26 @@ export const HUB_BROADCAST: Server = { ...HUB, speaks: "hub" };
 /** Binary frames through `serve()`. */
 export const BINARY: Server = {
   name: "serve",
-  title: "serve() and binary frames",
+  title: "serve(), callbacks",
   speaks: "raw",
   ours: true,
-  command: () => deno("./servers/binary_echo.ts", "0"),
+  command: () => deno("./servers/binary_echo.ts", "0", "callbacks"),
+};
+
+/** The same as a loop over the messages. */
+export const BINARY_LOOP: Server = {
+  name: "loop",
+  title: "serve(), as a loop",
+  speaks: "raw",
+  command: () => deno("./servers/binary_echo.ts", "0", "loop"),
+};
+
+/** The same through web streams. */
+export const BINARY_STREAMS: Server = {
+  name: "streams",
+  title: "serve(), web streams",
+  speaks: "raw",
+  command: () => deno("./servers/binary_echo.ts", "0", "streams"),
 };
 
 /** The bare Deno loop over JSON. */

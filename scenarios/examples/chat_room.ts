@@ -1,5 +1,13 @@
 /** A chat room: what one types, the others see. Try `nc 127.0.0.1 7000` twice. */
-import { lines, runMain, serve, type Server, text } from "../../mod.ts";
+import {
+  Group,
+  lines,
+  Refusal,
+  runMain,
+  serve,
+  type Server,
+  text,
+} from "../../mod.ts";
 
 interface Guest {
   name: string;
@@ -9,14 +17,18 @@ interface Guest {
 export async function chatRoom(
   listen: string | string[],
 ): Promise<Server<string, string, Guest>> {
-  const server = await serve({
+  const wire = lines(text(), { maxFrameBytes: 1024 });
+  const room = new Group(wire, { gap: (missed) => `* ${missed} lines missed` });
+  return await serve({
     listen,
-    wire: lines(text(), { maxFrameBytes: 1024 }),
+    wire,
     handler: {
       async open(peer): Promise<Guest> {
         peer.send("What is your name?");
         const name = await peer.receive();
-        if (name === undefined) throw new Error("gone before saying its name");
+        if (name === undefined) {
+          throw new Refusal("gone before saying its name");
+        }
         room.broadcast(`* ${name} is here`);
         room.add(peer);
         return { name };
@@ -29,6 +41,4 @@ export async function chatRoom(
       },
     },
   });
-  const room = server.group({ gap: (missed) => `* ${missed} lines missed` });
-  return server;
 }

@@ -1,5 +1,5 @@
 import {
-  type Group,
+  Group,
   json,
   lengthPrefixed,
   type Peer,
@@ -28,15 +28,34 @@ export type Hub = Server<ToHub, FromHub, Client>;
 /** Starts a hub; resolves once it listens. */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { handlers, maxFrameBytes, ...serving } = options;
-  const hub: Hub = await serve<ToHub, FromHub, Client>({
+  const wire = lengthPrefixed(
+    json<ToHub, FromHub>(),
+    maxFrameBytes === undefined ? {} : { maxFrameBytes },
+  );
+  const createRoom = (name: string) =>
+    new Group<ToHub, FromHub, Client>(wire, {
+      name,
+      gap: (missed) => ({ type: "gap", missed }),
+    });
+  const everyone = createRoom("everyone");
+  const engine = new HubEngine<Peer<ToHub, FromHub, Client>>({
+    everyone,
+    createRoom,
+    now: Date.now,
+    figures: () => ({
+      total_connections: hub.counters.accepted,
+      total_messages: hub.counters.messagesIn,
+      messages_out: hub.counters.messagesOut,
+      bytes_in: hub.counters.bytesIn,
+      bytes_out: hub.counters.bytesOut,
+    }),
+  }, handlers);
+  const hub: Hub = await serve({
     ...serving,
+    wire,
     // Who only listens is welcome: silence is bounded by the idle time alone.
     limits: { firstMessageMs: Infinity, ...options.limits },
-    wire: lengthPrefixed(
-      json<ToHub, FromHub>(),
-      maxFrameBytes === undefined ? {} : { maxFrameBytes },
-    ),
-    refusal: (limit) => ({
+    overLimit: (limit) => ({
       type: "error",
       code: "too_many_connections",
       message: `the hub takes no more connections (${limit})`,
@@ -57,21 +76,5 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       close: (peer) => engine.leave(peer),
     },
   });
-  // Connections are taken in later turns of the event loop, so these stand before the first.
-  const group = (name: string): Group<ToHub, FromHub, Client> =>
-    hub.group({ name, gap: (missed) => ({ type: "gap", missed }) });
-  const everyone = group("everyone");
-  const engine = new HubEngine<Peer<ToHub, FromHub, Client>>({
-    everyone,
-    createRoom: group,
-    now: Date.now,
-    figures: () => ({
-      total_connections: hub.counters.accepted,
-      total_messages: hub.counters.messagesIn,
-      messages_out: hub.counters.messagesOut,
-      bytes_in: hub.counters.bytesIn,
-      bytes_out: hub.counters.bytesOut,
-    }),
-  }, handlers);
   return hub;
 }

@@ -160,6 +160,10 @@ export class Client<In, Out = In> implements Peer<In, Out> {
     return this.#connection.close(reason);
   }
 
+  end(): Promise<void> {
+    return this.#connection.end();
+  }
+
   abort(reason?: string): void {
     this.#connection.abort(reason);
   }

@@ -30,9 +30,9 @@ export interface ConnectOptions<In, Out> extends TransportConnectOptions {
   /** Milliseconds until the connection must stand. @default {10_000} */
   timeoutMs?: number;
   /** How answers are told from other messages; needed by `request`. */
-  correlate?: Correlation<In, Out>;
+  correlate?: Correlation<NoInfer<In>, NoInfer<Out>>;
   /** Called with each message that answers no request, instead of `receive`; the next one waits for its promise. */
-  message?: (message: In) => unknown;
+  message?: (message: NoInfer<In>) => unknown;
   /** Called when the server sent something that is no message; without it, that ends the connection. */
   invalid?: (error: RemoteProtocolError) => unknown;
   /** What the connection may cost; a client waits for its server without an end, unless told. */
@@ -71,7 +71,7 @@ const CLIENT_LIMITS: Required<ConnectionLimits> = {
  *   handler: { message: (peer, { id, n }) => peer.send({ id, n: n * 2 }) },
  * });
  * await using client = await connect({
- *   to: server.endpoints[0]!,
+ *   to: server.endpoint,
  *   wire,
  *   correlate: byKey("id"),
  * });
@@ -110,6 +110,7 @@ export async function connect<In, Out = In>(
       limited() {},
       invalid() {},
       slow() {},
+      gap() {},
       callbackFailed() {},
       ended() {},
     },

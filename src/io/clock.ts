@@ -84,10 +84,10 @@ class Alarm extends Timer {
   }
 }
 
-/** Calls `ring` once, `delayMs` from now; cancel the timer it returns to prevent that. */
+/** Calls `ring` once, `delayMs` from now, or never if that is `Infinity`; cancel the timer it returns to prevent that. */
 export function alarm(clock: Clock, delayMs: number, ring: () => void): Timer {
   const timer = new Alarm(ring);
-  clock.arm(timer, delayMs);
+  if (delayMs !== Infinity) clock.arm(timer, delayMs);
   return timer;
 }
 

@@ -10,7 +10,7 @@ import type {
   Feed,
 } from "./connection_host.ts";
 import { type DeadlineOwner, Deadlines } from "./deadlines.ts";
-import { brokenProtocol, readFailure } from "./endings.ts";
+import { brokenProtocol, handlerFailure, readFailure } from "./endings.ts";
 import type { DrainNotice } from "./handler.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { ConnectionLimits } from "./limits.ts";
@@ -45,6 +45,10 @@ export class Connection<In, Out, State>
   readonly #lifetime: Lifetime;
   /** A callback of the handler is running, or the whole of it if it is a function. */
   #handling = false;
+  /** The handler's `open` has returned. */
+  #opened = false;
+  /** No more may be sent. */
+  #sentLast = false;
   #receiving = false;
   #draining = false;
   /** What delivery waits for: a slow peer to catch up, or a rate limit. */
@@ -82,7 +86,7 @@ export class Connection<In, Out, State>
     const { remoteAddr } = this.#conn;
     return "hostname" in remoteAddr
       ? formatAddress(remoteAddr.hostname, remoteAddr.port)
-      : `${this.endpoint.slice(0, this.endpoint.indexOf(":"))}:${this.id}`;
+      : `${this.endpoint.slice(0, this.endpoint.indexOf(":"))}#${this.id}`;
   }
 
   get state(): State {
@@ -128,7 +132,7 @@ export class Connection<In, Out, State>
   // Sending
 
   send(message: Out): boolean {
-    if (this.ending !== undefined) return false;
+    if (this.ending !== undefined || this.#sentLast) return false;
     if (this.feeds !== undefined) this.#settleFeeds();
     const { writer } = this.#outbox;
     const before = writer.length;
@@ -141,7 +145,7 @@ export class Connection<In, Out, State>
 
   /** Queues `count` messages that are encoded already, in bytes that nobody will change. */
   share(bytes: Uint8Array, count: number): void {
-    if (this.ending !== undefined) return;
+    if (this.ending !== undefined || this.#sentLast) return;
     this.#outbox.share(bytes);
     this.#host.counters.messagesOut += count;
     flushAtEndOfTurn(this.#outbox);
@@ -150,6 +154,11 @@ export class Connection<In, Out, State>
 
   #settleFeeds(): void {
     for (const feed of this.feeds!) feed.settle();
+  }
+
+  #leaveFeeds(): void {
+    this.#settleFeeds();
+    for (const feed of this.feeds!) feed.leave();
   }
 
   #keepsUp(): boolean {
@@ -260,6 +269,7 @@ export class Connection<In, Out, State>
       } else {
         const state = handler.open?.(stateless);
         this.#state = state instanceof Promise ? await state : state;
+        this.#opened = true;
         while (this.ending === undefined) {
           this.#handling = true;
           const wait = this.#deliver();
@@ -286,10 +296,10 @@ export class Connection<In, Out, State>
       else if (this.#receiver.ended) this.#conclude({ cause: "peer closed" });
       else this.#conclude({ cause: "local closed" });
     } catch (error) {
+      // A peer that left before it was let in is no failure of the handler's.
+      const left = this.#receiver.ended && !this.#opened;
       this.#conclude(
-        error instanceof RemoteProtocolError
-          ? brokenProtocol(error)
-          : { cause: "failed", error },
+        left ? { cause: "peer closed", error } : handlerFailure(error),
       );
     }
     await this.#end();
@@ -304,7 +314,7 @@ export class Connection<In, Out, State>
     this.#lifetime.finish();
     this.#receiver.release();
     try {
-      if (typeof handler !== "function") {
+      if (this.#opened && typeof handler !== "function") {
         await handler.close?.(this, this.ending!);
       }
     } catch (error) {
@@ -392,6 +402,13 @@ export class Connection<In, Out, State>
     await (this.#handling ? this.#lifetime.farewell : this.closed);
   }
 
+  async end(): Promise<void> {
+    if (this.ending !== undefined || this.#sentLast) return;
+    if (this.feeds !== undefined) this.#leaveFeeds();
+    this.#sentLast = true;
+    await this.#lifetime.sendEnd();
+  }
+
   abort(reason = "aborted"): void {
     this.#conclude({ cause: "local closed", reason });
     this.#lifetime.drop();
@@ -410,10 +427,7 @@ export class Connection<In, Out, State>
 
   #conclude(ending: Ending): void {
     if (this.ending !== undefined) return;
-    if (this.feeds !== undefined) {
-      this.#settleFeeds();
-      for (const feed of this.feeds) feed.leave();
-    }
+    if (this.feeds !== undefined) this.#leaveFeeds();
     this.#lifetime.conclude(ending);
     this.#resume();
   }
@@ -448,6 +462,12 @@ export class Connection<In, Out, State>
     const { clock } = this.#host;
     const timer = alarm(clock, waitMs, () => this.#resume());
     return this.#paused().finally(() => clock.cancel(timer));
+  }
+
+  /** Tells that a group did not deliver messages to this slow peer. */
+  missed(group: string, count: number): void {
+    this.#host.counters.skipped += count;
+    this.#host.gap(this, group, count);
   }
 
   /** Ends the connection because of `limit`, at once: the peer does not take what it is sent anyway. */

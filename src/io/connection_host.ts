@@ -34,6 +34,8 @@ export interface ConnectionHost<In, Out, State> {
   invalid(peer: Connection<In, Out, State>, error: RemoteProtocolError): void;
   /** The peer became slow, or caught up. */
   slow(peer: Connection<In, Out, State>, slow: boolean): void;
+  /** A group did not deliver messages to a slow peer. */
+  gap(peer: Connection<In, Out, State>, group: string, missed: number): void;
   /** A callback that has no connection left to end threw. */
   callbackFailed(peer: Connection<In, Out, State>, error: unknown): void;
   /** The connection has ended; nothing more happens on it. */

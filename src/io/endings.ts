@@ -1,5 +1,15 @@
-import type { RemoteProtocolError } from "../proto/errors.ts";
-import type { Ending } from "./peer.ts";
+import { RemoteProtocolError } from "../proto/errors.ts";
+import { type Ending, Refusal } from "./peer.ts";
+
+/** The ending of a connection whose handler threw. */
+export function handlerFailure(error: unknown): Ending {
+  if (error instanceof Refusal) {
+    return { cause: "local closed", reason: error.message };
+  }
+  // A handler that receives passes on what the peer did.
+  if (error instanceof RemoteProtocolError) return brokenProtocol(error);
+  return { cause: "failed", error };
+}
 
 /** The ending of a connection whose peer broke the protocol. */
 export function brokenProtocol(error: RemoteProtocolError): Ending {

@@ -15,10 +15,10 @@ export interface HandlerCallbacks<In, Out, State> {
   /**
    * A peer has connected. What it returns becomes `peer.state`. It may be asynchronous and may `receive()`: a login
    * belongs here, under the limit `firstMessageMs` and a small `peer.maxFrameBytes`. Only then does `message` get
-   * messages. Throw, or `peer.close()`, to turn the peer away.
+   * messages. Throw a {@linkcode Refusal} to turn the peer away.
    */
   open?(peer: Peer<In, Out, undefined>): State | Promise<State>;
-  /** A message has arrived. */
+  /** A message has arrived. What is no message goes to `invalid`. */
   message(peer: Peer<In, Out, State>, message: In): unknown;
   /**
    * The peer sent something that is no message. If `error.recoverable`, the connection goes on afterwards unless the
@@ -27,7 +27,7 @@ export interface HandlerCallbacks<In, Out, State> {
   invalid?(peer: Peer<In, Out, State>, error: RemoteProtocolError): unknown;
   /** The server drains: a last message may be sent here. */
   drain?(peer: Peer<In, Out, State>, notice: DrainNotice): unknown;
-  /** The connection has ended; called once for each peer whose `open` was called, after every other callback. */
+  /** The connection has ended. Undoes `open`: called once, after every other callback, for each peer whose `open` returned. */
   close?(peer: Peer<In, Out, State>, ending: Ending): unknown;
 }
 

@@ -48,13 +48,18 @@ export class Lifetime {
   }
 
   async #sayFarewell(): Promise<void> {
+    await this.sendEnd();
+    if (!this.#finished) this.#deadlines.linger();
+  }
+
+  /** Sends what is queued, and that no more comes. */
+  async sendEnd(): Promise<void> {
     await this.#outbox.flushed();
     try {
       await this.#conn.closeWrite();
     } catch {
       // Already gone: there is nobody to tell.
     }
-    if (!this.#finished) this.#deadlines.linger();
   }
 
   /** Closes both directions at once; reads and writes in flight fail. */

@@ -48,7 +48,9 @@ export function completeLimits<L extends object>(
     if (value === undefined) continue;
     if (!(name in defaults)) {
       throw new TypeError(
-        `Cannot use limits: there is no limit of this name: current value is "${name}"`,
+        `Cannot use limits: the names are ${
+          Object.keys(defaults).join(", ")
+        } (a wire has maxFrameBytes): current value is "${name}"`,
       );
     }
     if (

@@ -15,6 +15,7 @@ export {
   type Ending,
   type EndingCause,
   type Peer,
+  Refusal,
   type WaitOptions,
 } from "./peer.ts";
 export { systemTransports, type Transports } from "./transports.ts";

@@ -40,7 +40,7 @@ export interface Peer<In, Out, State = undefined>
   extends AsyncIterable<In>, AsyncDisposable {
   /** Unique among the connections of this process. */
   readonly id: number;
-  /** The peer's address: `192.0.2.7:4242`, `[2001:db8::1]:4242`, or `unix:4` and `memory:4` with the id. */
+  /** The peer's address: `192.0.2.7:4242`, `[2001:db8::1]:4242`, or `unix#4` and `memory#4` with the id. */
   readonly address: string;
   /** The URL of the endpoint that it came in by, or that it was dialled at. */
   readonly endpoint: string;
@@ -85,6 +85,8 @@ export interface Peer<In, Out, State = undefined>
    * Resolves when that is done; called by the connection's own handler, when the last word was sent.
    */
   close(reason?: string): Promise<void>;
+  /** Sends what is queued and tells the peer that no more comes; what it still sends can be received. */
+  end(): Promise<void>;
   /** Closes at once and drops what is queued. */
   abort(reason?: string): void;
 }
@@ -105,4 +107,13 @@ export class ConnectionEndedError extends Error {
     );
     this.ending = ending;
   }
+}
+
+/**
+ * Thrown by a handler to turn a peer away: its connection ends with the cause `local closed` and the message as reason,
+ * after what was sent to it. Anything else that a handler throws counts as a failure of the handler.
+ */
+export class Refusal extends Error {
+  /** The name that stack traces show. */
+  override readonly name = "Refusal";
 }

@@ -12,8 +12,8 @@ const DESCRIPTOR_PAUSE_MS = 100;
 /** What the listeners of one server share: how many connections there are, and how many there may be. */
 export class Admission {
   readonly limits: Required<ServerLimits>;
-  /** What to do with a connection beyond `maxConnections`. */
-  readonly overLimit: "refuse" | "wait";
+  /** Whether accepting waits while there are `maxConnections`. */
+  readonly waits: boolean;
   readonly clock: Clock;
   #connections = 0;
   readonly #sources = new Map<string, number>();
@@ -22,11 +22,11 @@ export class Admission {
 
   constructor(
     limits: Required<ServerLimits>,
-    overLimit: "refuse" | "wait",
+    waits: boolean,
     clock: Clock,
   ) {
     this.limits = limits;
-    this.overLimit = overLimit;
+    this.waits = waits;
     this.clock = clock;
     const rate = limits.acceptsPerSecond;
     if (rate !== Infinity) {
@@ -127,7 +127,7 @@ export class Acceptor {
       } else {
         waiting = false;
       }
-      if (this.#admission.overLimit === "wait" && this.#admission.isFull) {
+      if (this.#admission.waits && this.#admission.isFull) {
         this.#waits("maxConnections");
         while (this.#admission.isFull && !this.#closed) {
           await this.#admission.room();

@@ -39,26 +39,45 @@ export interface BroadcastOptions<In, Out> {
   except?: Peer<In, Out, unknown>;
 }
 
-/** What a group needs of the server it belongs to. */
-export interface GroupHost<In, Out, State> {
-  /** How messages are encoded for all members. */
-  readonly wire: Wire<In, Out>;
-  /** A slow member missed messages. */
-  gap(peer: Peer<In, Out, State>, group: string, missed: number): void;
-}
-
 /** Members served in one go before other connections get their turn. */
 const SLICE_MEMBERS = 1024;
 
 /**
  * Peers that are told things together. A message is encoded once for all of them; what is broadcast in one turn of the
  * event loop reaches a member in one write, in order, and before anything that is sent to it directly afterwards. A
- * member whose connection ends leaves by itself. Made by {@linkcode Server.group}.
+ * member whose connection ends leaves by itself. The members may come from several servers, as long as they speak the
+ * group's wire.
+ *
+ * @example Usage
+ * ```ts
+ * import { Group } from "./group.ts";
+ * import { serve } from "./serve.ts";
+ * import { connect } from "../client/connect.ts";
+ * import { lines } from "../proto/framing/delimited.ts";
+ * import { text } from "../proto/codec/text.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * const room = new Group<string>(wire);
+ * await using server = await serve({
+ *   listen: "memory:room",
+ *   wire,
+ *   handler: {
+ *     open: (peer) => room.add(peer),
+ *     message: (peer, line) => room.broadcast(line, { except: peer }),
+ *   },
+ * });
+ * await using ada = await connect({ to: server.endpoint, wire });
+ * await using bob = await connect({ to: server.endpoint, wire });
+ * while (room.size < 2) await new Promise((done) => setTimeout(done, 1));
+ * ada.send("hello");
+ * assertEquals(await bob.receive(), "hello");
+ * ```
  */
-export class Group<In, Out, State = undefined> {
+export class Group<In, Out = In, State = unknown> {
   /** Shown in events. */
   readonly name: string;
-  readonly #host: GroupHost<In, Out, State>;
+  readonly #wire: Wire<In, Out>;
   readonly #key: ((message: Out) => unknown) | undefined;
   readonly #inner: MemberGroup<In, Out, State>;
   readonly #members = new Map<
@@ -73,8 +92,8 @@ export class Group<In, Out, State = undefined> {
   #scheduled = false;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  /** Use {@linkcode Server.group}. */
-  constructor(host: GroupHost<In, Out, State>, options: GroupOptions<Out>) {
+  /** Makes an empty group whose members speak `wire`. */
+  constructor(wire: Wire<In, Out>, options: GroupOptions<Out> = {}) {
     const { name = "", slow = "drop oldest", key, gap } = options;
     if (slow === "coalesce" && key === undefined) {
       throw new TypeError(
@@ -82,7 +101,7 @@ export class Group<In, Out, State = undefined> {
       );
     }
     this.name = name;
-    this.#host = host;
+    this.#wire = wire;
     this.#key = slow === "coalesce" ? key : undefined;
     const { maxWaitingBytes = 1 << 20 } = options;
     this.#inner = {
@@ -94,7 +113,6 @@ export class Group<In, Out, State = undefined> {
       },
       settle: (member) => this.#settle(member),
       lags: (member, lags) => this.#lags(member, lags),
-      missed: (member, count) => host.gap(member.connection, name, count),
       remove: (member) => this.delete(member.connection),
     };
   }
@@ -161,7 +179,7 @@ export class Group<In, Out, State = undefined> {
       : undefined;
     if (except !== undefined) recipients--;
     if (recipients === 0) return 0;
-    writeFrame(this.#host.wire, message, this.#open.writer);
+    writeFrame(this.#wire, message, this.#open.writer);
     this.#open.appended(this.#key?.(message), except);
     this.#schedule();
     if (this.#inner.options.slow === "drop newest") {

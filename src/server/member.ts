@@ -19,8 +19,6 @@ export interface MemberGroup<In, Out, State> {
   settle(member: Member<In, Out, State>): void;
   /** The member began to lag, or has caught up. */
   lags(member: Member<In, Out, State>, lags: boolean): void;
-  /** The member missed messages. */
-  missed(member: Member<In, Out, State>, count: number): void;
   /** The member's connection is ending. */
   remove(member: Member<In, Out, State>): void;
 }
@@ -152,7 +150,7 @@ export class Member<In, Out, State> implements Feed {
     if (this.#missed === 0) return;
     const count = this.#missed;
     this.#missed = 0;
-    this.#group.missed(this, count);
+    this.connection.missed(this.#group.options.name, count);
     const notice = this.#group.options.gap?.(count);
     if (notice !== undefined) this.connection.send(notice);
   }

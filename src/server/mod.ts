@@ -1,7 +1,6 @@
 export {
   type BroadcastOptions,
   Group,
-  type GroupHost,
   type GroupOptions,
   type SlowMemberPolicy,
 } from "./group.ts";
@@ -9,6 +8,7 @@ export { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 export { serve, type ServeOptions } from "./serve.ts";
 export {
   type DrainOptions,
+  type OverLimit,
   Server,
   type ServerInfo,
   type ServerParts,

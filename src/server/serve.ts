@@ -7,7 +7,7 @@ import type { TransportListenOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
 import type { ServerObserver } from "../observe/events.ts";
 import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "./limits.ts";
-import { Server } from "./server.ts";
+import { type OverLimit, Server } from "./server.ts";
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions<In, Out, State> extends TransportListenOptions {
@@ -19,10 +19,8 @@ export interface ServeOptions<In, Out, State> extends TransportListenOptions {
   handler: Handler<In, Out, State>;
   /** What may be taken in, and what a connection may cost. */
   limits?: ServerLimits;
-  /** Beyond `maxConnections`: turn the connection away, or leave it to the kernel until there is room. @default {"refuse"} */
-  overLimit?: "refuse" | "wait";
-  /** The message that tells a connection which limit turned it away; without it, it is closed without a word. */
-  refusal?: (limit: "maxConnections" | "maxConnectionsPerSource") => Out;
+  /** What happens to a connection beyond `maxConnections`. @default {"refuse"} */
+  overLimit?: OverLimit<Out>;
   /** Is told what happens; see {@linkcode ServerEvent}. */
   observe?: ServerObserver;
   /** Drains the server when aborted. */
@@ -58,7 +56,7 @@ export interface ServeOptions<In, Out, State> extends TransportListenOptions {
  *     message: (peer, line) => peer.send(line.toUpperCase()),
  *   },
  * });
- * await using client = await connect({ to: server.endpoints[0]!, wire });
+ * await using client = await connect({ to: server.endpoint, wire });
  * client.send("hello");
  * assertEquals(await client.receive(), "HELLO");
  * ```
@@ -66,7 +64,7 @@ export interface ServeOptions<In, Out, State> extends TransportListenOptions {
 export async function serve<In, Out, State = undefined>(
   options: ServeOptions<In, Out, State>,
 ): Promise<Server<In, Out, State>> {
-  const { listen, wire, handler, refusal, observe, signal } = options;
+  const { listen, wire, handler, observe, signal } = options;
   signal?.throwIfAborted();
   const endpoints: Endpoint[] = [listen].flat().map(parseEndpoint);
   if (endpoints.length === 0) {
@@ -80,7 +78,6 @@ export async function serve<In, Out, State = undefined>(
     handler,
     limits: completeLimits<ServerLimits>(options.limits, DEFAULT_SERVER_LIMITS),
     overLimit: options.overLimit ?? "refuse",
-    refusal,
     listenOptions: options,
     observe,
     clock: options.clock ?? systemClock,
@@ -92,7 +89,7 @@ export async function serve<In, Out, State = undefined>(
     const drain = () => void server.drain();
     if (signal.aborted) drain();
     signal.addEventListener("abort", drain, { once: true });
-    void server.finished.then(() => signal.removeEventListener("abort", drain));
+    void server.closed.then(() => signal.removeEventListener("abort", drain));
   }
   return server;
 }

@@ -16,7 +16,6 @@ import type { Conn, TransportListenOptions } from "../io/transport.ts";
 import type { Transports } from "../io/transports.ts";
 import type { ServerEvent, ServerObserver } from "../observe/events.ts";
 import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
-import { Group, type GroupOptions } from "./group.ts";
 import type { ServerLimits } from "./limits.ts";
 
 /** How long a connection that is turned away may take to read why. */
@@ -54,16 +53,22 @@ export interface DrainOptions {
   comeBackWithinMs?: number;
 }
 
+/**
+ * What happens to a connection beyond `maxConnections`: it is turned away, or left to the kernel until there is room; a
+ * function makes the message that tells it which limit turned it away.
+ */
+export type OverLimit<Out> =
+  | "refuse"
+  | "wait"
+  | ((limit: "maxConnections" | "maxConnectionsPerSource") => Out);
+
 /** What a server is made of, with defaults filled in. */
 export interface ServerParts<In, Out, State> {
   endpoints: Endpoint[];
   wire: Wire<In, Out>;
   handler: Handler<In, Out, State>;
   limits: Required<ServerLimits>;
-  overLimit: "refuse" | "wait";
-  refusal:
-    | ((limit: "maxConnections" | "maxConnectionsPerSource") => Out)
-    | undefined;
+  overLimit: OverLimit<Out>;
   listenOptions: TransportListenOptions;
   observe: ServerObserver | undefined;
   clock: Clock;
@@ -82,8 +87,9 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #peers = new Set<Connection<In, Out, State>>();
   readonly #startedMs: number;
-  readonly #finished = Promise.withResolvers<void>();
-  #acceptors: Acceptor[] = [];
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #acceptors: Acceptor[] = [];
+  readonly #accepting: Promise<void>[] = [];
   #refusing = 0;
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
@@ -94,7 +100,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     this.#parts = parts;
     const { wire, handler, limits, clock, overLimit } = parts;
     this.#startedMs = clock.now();
-    this.#admission = new Admission(limits, overLimit, clock);
+    this.#admission = new Admission(limits, overLimit === "wait", clock);
     this.#host = {
       wire,
       handler,
@@ -107,6 +113,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
         const { bufferedBytes } = peer;
         this.#tell({ type: "slow", peer, slow, bufferedBytes });
       },
+      gap: (peer, group, missed) =>
+        this.#tell({ type: "gap", peer, group, missed }),
       callbackFailed: (peer, error) =>
         this.#tell({ type: "callback failed", peer, error }),
       ended: (peer) => this.#ended(peer),
@@ -138,6 +146,11 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     return this.#parts.endpoints.map(formatEndpoint);
   }
 
+  /** The first of `endpoints`. */
+  get endpoint(): string {
+    return this.endpoints[0]!;
+  }
+
   /** What the server is doing. */
   get status(): ServerStatus {
     return this.#status;
@@ -149,8 +162,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   }
 
   /** Resolves when the server has stopped. */
-  get finished(): Promise<void> {
-    return this.#finished.promise;
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   /** What it is and does, at a glance. */
@@ -166,21 +179,10 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     };
   }
 
-  /** Makes a group of peers that are told things together. */
-  group(options: GroupOptions<Out> = {}): Group<In, Out, State> {
-    return new Group({
-      wire: this.#parts.wire,
-      gap: (peer, group, missed) => {
-        this.counters.skipped += missed;
-        this.#tell({ type: "gap", peer, group, missed });
-      },
-    }, options);
-  }
-
   /** Stops listening; those who are connected stay. */
-  suspend(): void {
+  async suspend(): Promise<void> {
     if (this.#status !== "listening") return;
-    this.#stopListening();
+    await this.#stopListening();
     this.#status = "suspended";
     this.#tell({ type: "suspended" });
   }
@@ -211,18 +213,19 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
         );
       }
     } catch (error) {
-      this.#stopListening();
+      await this.#stopListening();
       this.#status = "suspended";
       throw error;
     }
     for (const acceptor of this.#acceptors) {
-      void acceptor.run();
+      this.#accepting.push(acceptor.run());
       this.#tell({ type: "listening", endpoint: acceptor.endpoint });
     }
   }
 
-  #stopListening(): void {
+  async #stopListening(): Promise<void> {
     for (const acceptor of this.#acceptors.splice(0)) acceptor.close();
+    await Promise.all(this.#accepting.splice(0));
   }
 
   #take(conn: Conn, endpoint: string): void {
@@ -254,14 +257,14 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       ? formatAddress(remoteAddr.hostname, remoteAddr.port)
       : endpoint;
     this.#tell({ type: "refused", endpoint, address, limit });
-    const { refusal, clock } = this.#parts;
-    if (refusal === undefined || this.#refusing >= MAX_REFUSING) {
+    const { overLimit, clock } = this.#parts;
+    if (typeof overLimit === "string" || this.#refusing >= MAX_REFUSING) {
       return conn.close();
     }
     this.#refusing++;
     const deadline = alarm(clock, REFUSAL_MS, () => conn.close());
     try {
-      await conn.write(encodeFrame(this.#parts.wire, refusal(limit)));
+      await conn.write(encodeFrame(this.#parts.wire, overLimit(limit)));
       // What the peer has sent is read, so that closing does not reset the connection before the refusal is read.
       await conn.closeWrite();
       const scratch = new Uint8Array(512);
@@ -286,8 +289,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
 
   async #drain(options: DrainOptions): Promise<void> {
     const { deadlineMs = 10_000, comeBackWithinMs = 0 } = options;
-    this.#stopListening();
     this.#status = "draining";
+    await this.#stopListening();
     const connections = this.#peers.size;
     this.#tell({ type: "draining", connections, deadlineMs });
     const { clock, random } = this.#parts;
@@ -304,7 +307,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     }
     this.#status = "stopped";
     this.#tell({ type: "stopped" });
-    this.#finished.resolve();
+    this.#closed.resolve();
   }
 
   /** Drains with the default deadline. */

@@ -1,12 +1,12 @@
-import { deadline } from "@std/async";
+import { setImmediate } from "node:timers";
 
 /** How long a test waits for what must come. */
 const PATIENCE_MS = 10_000;
 
 /** Lets everything that is ready run, including what that makes ready. */
-export async function turns(count = 3): Promise<void> {
+export async function turns(count = 4): Promise<void> {
   for (let turn = 0; turn < count; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
@@ -16,13 +16,16 @@ export async function within<T>(
   promise: Promise<T>,
   patienceMs = PATIENCE_MS,
 ): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(new Error(`Cannot see ${what} within ${patienceMs} ms`)),
+    patienceMs,
+  );
   try {
-    return await deadline(promise, patienceMs);
-  } catch (error) {
-    if (!(error instanceof DOMException && error.name === "TimeoutError")) {
-      throw error;
-    }
-    throw new Error(`Cannot see ${what} within ${patienceMs} ms`);
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
