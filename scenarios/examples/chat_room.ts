@@ -1,35 +1,26 @@
-/** A chat room: what one types, the others see. Try `nc 127.0.0.1 7000` twice. */
-import {
-  Group,
-  lines,
-  Refusal,
-  runMain,
-  serve,
-  type Server,
-  text,
-} from "../../mod.ts";
+/** A chat room: what one types, the others see. */
+import { Group, lines, Refusal, runMain, serve, text } from "../../mod.ts";
 
-interface Guest {
-  name: string;
-}
+const wire = lines(text(), { maxFrameBytes: 1024 });
+const room = new Group(wire, { gap: (missed) => `* ${missed} lines missed` });
 
-/** Opens a chat room at each of the endpoints. */
-export async function chatRoom(
-  listen: string | string[],
-): Promise<Server<string, string, Guest>> {
-  const wire = lines(text(), { maxFrameBytes: 1024 });
-  const room = new Group(wire, { gap: (missed) => `* ${missed} lines missed` });
-  return await serve({
+await runMain({
+  name: "chat_room",
+  command: "deno run --allow-net scenarios/examples/chat_room.ts",
+  summary: "Open a chat room for everybody who speaks in lines.",
+  listen: ["tcp://127.0.0.1:7000"],
+  examples: [["nc 127.0.0.1 7000", "Enter it, in two other terminals"]],
+}, async ({ listen }, { listening, stopped }) => {
+  await using server = await serve({
     listen,
     wire,
     handler: {
-      async open(peer): Promise<Guest> {
+      async open(peer) {
         peer.send("What is your name?");
         const name = await peer.receive();
-        if (name === undefined) {
-          throw new Refusal("gone before saying its name");
-        }
-        room.broadcast(`* ${name} is here`);
+        if (!name) throw new Refusal("no name");
+        peer.send(`* ${room.size} others are here`);
+        room.broadcast(`* ${name} has come`);
         room.add(peer);
         return { name };
       },
@@ -39,6 +30,9 @@ export async function chatRoom(
       close(peer) {
         room.broadcast(`* ${peer.state.name} has left`);
       },
+      drain: (peer) => peer.send("* The room closes"),
     },
   });
-}
+  listening(server.endpoints);
+  await stopped;
+});

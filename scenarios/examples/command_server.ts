@@ -1,49 +1,46 @@
-/** Commands in lines, after a login: a store of words. Try `nc 127.0.0.1 7001`. */
-import { lines, serve, type Server, text } from "../../mod.ts";
+/** Commands in lines, after a login: a store that all users share. */
+import { lines, Refusal, runMain, serve, text } from "../../mod.ts";
 
-interface User {
-  name: string;
-  commands: number;
-}
-
-/** Serves the store to those who know one of the passwords. */
-export async function commandServer(
-  listen: string | string[],
-  passwords: ReadonlyMap<string, string>,
-): Promise<Server<string, string, User>> {
-  const store = new Map<string, string>();
-  return await serve({
+await runMain({
+  name: "command_server",
+  command: "deno run --allow-net scenarios/examples/command_server.ts",
+  summary: "Keep texts for everybody who knows the password.",
+  listen: ["tcp://127.0.0.1:7001"],
+  positionals: [{
+    name: "password",
+    help: "What to log in with",
+    required: true,
+  }],
+  examples: [["nc 127.0.0.1 7001", "Log in with: login ada PASSWORD"]],
+}, async ({ listen, password }, { listening, stopped }) => {
+  const texts = new Map<string, string>();
+  await using server = await serve({
     listen,
     wire: lines(text(), { maxFrameBytes: 4096 }),
     handler: {
-      async open(peer): Promise<User> {
-        peer.maxFrameBytes = 100;
+      async open(peer) {
         peer.send("login NAME PASSWORD");
-        const [name = "", password] = (await peer.receive())?.split(" ") ?? [];
-        if (password === undefined || passwords.get(name) !== password) {
-          peer.send("wrong");
-          await peer.close("wrong password");
+        const [command, name, given] = (await peer.receive() ?? "").split(" ");
+        if (command === "login" && name && given === password) {
+          peer.send(`welcome ${name}`);
+          return { name, commands: 0 };
         }
-        peer.maxFrameBytes = 4096;
-        return { name, commands: 0 };
+        peer.send("error: wrong login");
+        throw new Refusal("wrong login");
       },
       message(peer, line) {
         const [command, key = "", ...words] = line.split(" ");
-        peer.state.commands++;
-        switch (command) {
-          case "set":
-            store.set(key, words.join(" "));
-            return peer.send("ok");
-          case "get":
-            return peer.send(store.get(key) ?? "none");
-          case "me":
-            return peer.send(`${peer.state.name} ${peer.state.commands}`);
-          case "quit":
-            return peer.close();
-          default:
-            return peer.send("commands: set KEY TEXT, get KEY, me, quit");
-        }
+        const user = peer.state;
+        user.commands++;
+        if (command === "quit") return peer.close();
+        if (command === "me") return peer.send(`${user.name} ${user.commands}`);
+        if (command === "get") return peer.send(texts.get(key) ?? "none");
+        if (command !== "set") return peer.send("set, get, me or quit?");
+        texts.set(key, words.join(" "));
+        peer.send("ok");
       },
     },
   });
-}
+  listening(server.endpoints);
+  await stopped;
+});

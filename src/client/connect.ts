@@ -90,6 +90,7 @@ export async function connect<In, Out = In>(
     {
       wire,
       clock,
+      readsOn: true,
       limits: completeLimits(options.limits, CLIENT_LIMITS),
       counters: new Counters(),
       handler: {

@@ -209,7 +209,7 @@ export class Connection<In, Out, State>
     this.#receiving = true;
     try {
       while (this.ending === undefined) {
-        if (this.isSlow) await this.#paused();
+        if (this.#mustWait) await this.#paused();
         else if (this.#receiver.nextFrame()) return await this.#received();
         else if (this.#draining || this.#receiver.ended) return undefined;
         else await this.#read();
@@ -281,7 +281,7 @@ export class Connection<In, Out, State>
           if (this.#draining || this.#receiver.ended) break;
           // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
           const written = this.#outbox.flush();
-          if (written !== undefined) await written;
+          if (written !== undefined && !this.#host.readsOn) await written;
           const space = this.#receiver.readBegins();
           try {
             this.#receiver.readEnded(await this.#conn.read(space));
@@ -332,7 +332,7 @@ export class Connection<In, Out, State>
     const { handler } = this.#host;
     if (typeof handler === "function") return undefined;
     while (this.ending === undefined) {
-      if (this.isSlow) return this.#paused();
+      if (this.#mustWait) return this.#paused();
       let message: In;
       try {
         if (!this.#receiver.nextFrame()) {
@@ -442,6 +442,11 @@ export class Connection<In, Out, State>
   }
 
   // Waiting and limits
+
+  /** Whether the peer has to take more before it is heard again. */
+  get #mustWait(): boolean {
+    return this.isSlow && !this.#host.readsOn;
+  }
 
   #paused(): Promise<void> {
     this.#pause ??= Promise.withResolvers();

@@ -20,6 +20,11 @@ export interface ConnectionHost<In, Out, State> {
   readonly handler: Handler<In, Out, State>;
   /** What it may cost. */
   readonly limits: Required<ConnectionLimits>;
+  /**
+   * Whether to read on from a peer that takes too little of what it is sent. One of the two ends has to, or each may wait
+   * for the other: clients do.
+   */
+  readonly readsOn: boolean;
   /** Its time. */
   readonly clock: Clock;
   /** Where it counts. */

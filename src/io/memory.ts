@@ -59,7 +59,8 @@ class Pipe {
       }
       if (bytes.length === 0) return 0;
       const room = PIPE_BYTES - this.#held;
-      if (room > 0) {
+      // Room for a few bytes is no room, or a slow reader would cut everything into crumbs.
+      if (room >= Math.min(bytes.length, PIPE_BYTES / 2)) {
         const chunk = bytes.slice(0, room);
         this.#chunks.push(chunk);
         this.#held += chunk.length;

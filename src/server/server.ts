@@ -105,6 +105,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       wire,
       handler,
       limits,
+      readsOn: false,
       clock,
       counters: this.counters,
       limited: (peer, limit, detail) => this.#limited(peer, limit, detail),

@@ -1,6 +1,6 @@
 import { parseEndpoint } from "../../src/io/endpoint.ts";
 import type { Conn, TransportConnectOptions } from "../../src/io/transport.ts";
-import { transports } from "../../src/io/transports.ts";
+import { systemTransports } from "../../src/io/transports.ts";
 import { utf8 } from "./three_ways.ts";
 import { within } from "./wait.ts";
 
@@ -18,7 +18,7 @@ export class RawClient implements Disposable {
     options: TransportConnectOptions = {},
   ): Promise<RawClient> {
     const endpoint = parseEndpoint(to);
-    const road = transports[endpoint.scheme];
+    const road = systemTransports[endpoint.scheme];
     return new RawClient(await road.connect(endpoint, options));
   }
 

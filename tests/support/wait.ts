@@ -43,3 +43,13 @@ export async function waitUntil(
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/** Waits until a growing number has stopped growing, and returns it. */
+export async function stalled(value: () => number): Promise<number> {
+  for (let last = NaN, still = 0; still < 25;) {
+    await new Promise((resolve) => setTimeout(resolve, 4));
+    still = value() === last ? still + 1 : 0;
+    last = value();
+  }
+  return value();
+}

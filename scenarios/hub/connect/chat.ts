@@ -34,7 +34,7 @@ export class Chat implements AsyncDisposable {
   target: Target = { kind: "everybody" };
 
   #id: string | undefined;
-  #heard = Promise.withResolvers<void>();
+  #news = Promise.withResolvers<void>();
 
   private constructor(session: HubSession, output: Output) {
     this.session = session;
@@ -100,9 +100,10 @@ export class Chat implements AsyncDisposable {
     if (name !== this.name) this.people.add(name);
   }
 
-  /** Resolves when the next message is heard. */
-  get heard(): Promise<void> {
-    return this.#heard.promise;
+  /** Resolves when something was heard since the last time. */
+  async news(): Promise<void> {
+    await this.#news.promise;
+    this.#news = Promise.withResolvers();
   }
 
   /** Learns who is there, for completion; a failure changes nothing. */
@@ -122,8 +123,7 @@ export class Chat implements AsyncDisposable {
 
   #hear(message: FromHub): void {
     if ("from" in message) this.meet(message.from);
-    this.#heard.resolve();
-    this.#heard = Promise.withResolvers();
+    this.#news.resolve();
     const { output } = this;
     output.print(
       this.#clock() + renderIncoming(message, output.style),

@@ -163,15 +163,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   wait: {
     usage: "[SECONDS]",
-    help: "Listen for so long, or to the next message; for scripts",
+    help: "Listen for so long, or until there is news; for scripts",
     async run(chat, rest, { signal }) {
       const seconds = rest === "" ? MAX_WAIT_SECONDS : Number(rest);
       if (!(seconds >= 0 && seconds <= MAX_WAIT_SECONDS)) {
         throw new LineError(`Use: /wait SECONDS: "${rest}" is no number`);
       }
-      const heard = rest === "" ? chat.heard : undefined;
+      const news = rest === "" ? chat.news() : undefined;
       const { signal: ended } = chat.session.client;
-      await pause(seconds * 1000, heard, [ended, signal]);
+      await pause(seconds * 1000, news, [ended, signal]);
       signal?.throwIfAborted();
     },
   },

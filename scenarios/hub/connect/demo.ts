@@ -193,7 +193,7 @@ async function showMalformed(
   for (const frame of ['{"type":"ping"', '{"type":"ping"}']) {
     stage.sent("fay", frame);
     client.send(frame);
-    stage.received("fay", await client.receive());
+    stage.received("fay", JSON.parse(await client.receive() ?? "null"));
   }
 }
 
