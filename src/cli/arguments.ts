@@ -16,7 +16,19 @@ import {
 } from "./command_spec.ts";
 import { closestMatch } from "./suggest.ts";
 
-/** The command line is at fault; the message says how and what is allowed. */
+/**
+ * The command line is at fault; the message says how and what is allowed. A
+ * command throws it where its declaration cannot say all, and exits with 2.
+ *
+ * @example
+ * ```ts
+ * import { UsageError } from "./arguments.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new UsageError("Cannot use --key without --cert");
+ * assertEquals(error.name, "UsageError");
+ * ```
+ */
 export class UsageError extends Error {
   /** The name that stack traces show. */
   override readonly name = "UsageError";

@@ -59,18 +59,56 @@ export class History {
     if (this.#position === this.#entries.length) return undefined;
     return this.#entries[++this.#position] ?? this.#draft;
   }
+}
 
-  /**
-   * The newest line before index `before` that contains `query`, with its
-   * index; `undefined` where there is none.
-   */
-  search(
-    query: string,
-    before: number = this.#entries.length,
-  ): { index: number; line: string } | undefined {
+/**
+ * A search backwards through the lines entered, by a part of them that is typed
+ * letter by letter.
+ *
+ * @example
+ * ```ts
+ * import { HistorySearch } from "./history.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const search = new HistorySearch(["/echo 1", "/ping", "/echo 2"], "draft");
+ * assertEquals(search.find("ec"), "/echo 2");
+ * assertEquals(search.older(), "/echo 1");
+ * assertEquals(search.older(), undefined);
+ * ```
+ */
+export class HistorySearch {
+  /** What is searched for. */
+  query = "";
+  /** The line to return to when the search is given up. */
+  readonly draft: string;
+  readonly #entries: readonly string[];
+  #index: number;
+
+  /** Starts at the newest of `entries`. */
+  constructor(entries: readonly string[], draft: string) {
+    this.#entries = entries;
+    this.#index = entries.length;
+    this.draft = draft;
+  }
+
+  /** The newest line that contains `query`, if one does. */
+  find(query: string): string | undefined {
+    this.query = query;
+    return this.#search(this.#entries.length);
+  }
+
+  /** The next older line that contains the query, if one does. */
+  older(): string | undefined {
+    return this.#search(this.#index);
+  }
+
+  #search(before: number): string | undefined {
+    if (this.query === "") return undefined;
     for (let index = before - 1; index >= 0; index--) {
       const line = this.#entries[index]!;
-      if (line.includes(query)) return { index, line };
+      if (!line.includes(this.query)) continue;
+      this.#index = index;
+      return line;
     }
     return undefined;
   }

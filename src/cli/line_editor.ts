@@ -6,7 +6,7 @@
  */
 
 import { commonPrefix, type Completion, listInColumns } from "./completion.ts";
-import { History } from "./history.ts";
+import { History, HistorySearch } from "./history.ts";
 import type { Key } from "./key_parser.ts";
 import { EDITING_KEYS, LineBuffer } from "./line_buffer.ts";
 import { layoutLine, visibleCell } from "./line_layout.ts";
@@ -96,7 +96,7 @@ export class LineEditor {
   /** Whether a space was drawn to take the cursor off a full row. */
   #wrapDrawn = false;
   #shownHint = "";
-  #search: { query: string; index: number; saved: string } | undefined;
+  #search: HistorySearch | undefined;
 
   /** Creates an editor with an empty line; nothing is drawn yet. */
   constructor(options: LineEditorOptions = {}) {
@@ -122,7 +122,7 @@ export class LineEditor {
   feed(keys: readonly Key[]): LineEditorResult {
     const result: LineEditorResult = { output: "", events: [] };
     for (const key of keys) {
-      if (this.#search) this.#feedSearch(key, result);
+      if (this.#search) this.#feedSearch(this.#search, key, result);
       else this.#feedKey(key, result);
     }
     return result;
@@ -217,11 +217,7 @@ export class LineEditor {
         result.output += this.#recall(this.#history.next());
         return;
       case "ctrl-r":
-        this.#search = {
-          query: "",
-          index: this.#history.entries.length,
-          saved: this.text,
-        };
+        this.#search = new HistorySearch(this.history, this.text);
         result.output += this.#redraw();
         return;
       case "ctrl-c":
@@ -308,25 +304,27 @@ export class LineEditor {
     return this.printAbove(listInColumns(shown, this.#columns));
   }
 
-  #feedSearch(key: Key, result: LineEditorResult): void {
-    const search = this.#search!;
+  #feedSearch(
+    search: HistorySearch,
+    key: Key,
+    result: LineEditorResult,
+  ): void {
+    let found: string | undefined;
     switch (key.name) {
       case "text":
-        search.query += key.text;
-        this.#find(search.query, this.#history.entries.length);
+        found = search.find(search.query + key.text);
         break;
       case "backspace":
-        search.query = search.query.slice(0, -1);
-        this.#find(search.query, this.#history.entries.length);
+        found = search.find(search.query.slice(0, -1));
         break;
       case "ctrl-r":
-        this.#find(search.query, search.index);
+        found = search.older();
         break;
       case "ctrl-g":
       case "ctrl-c":
       case "escape":
         this.#search = undefined;
-        this.#line.set(search.saved);
+        found = search.draft;
         break;
       default:
         this.#search = undefined;
@@ -334,16 +332,8 @@ export class LineEditor {
         this.#feedKey(key, result);
         return;
     }
+    if (found !== undefined) this.#line.set(found);
     result.output += this.#redraw();
-  }
-
-  #find(query: string, before: number): void {
-    const found = query === ""
-      ? undefined
-      : this.#history.search(query, before);
-    if (found === undefined) return;
-    this.#search!.index = found.index;
-    this.#line.set(found.line);
   }
 
   #shownPrompt(): string {

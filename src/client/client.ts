@@ -7,9 +7,7 @@ import {
 } from "../io/peer.ts";
 import { readableOf, writableOf } from "../io/streams.ts";
 import type { RequestOptions, Requests } from "./requests.ts";
-
-/** Unread messages that a client holds before it stops reading. */
-export const MAX_UNREAD = 1024;
+import { MAX_UNREAD, Unread } from "./unread.ts";
 
 /**
  * A client's connection: a {@linkcode Peer} that can also ask. Messages that answer no request are read by `receive`,
@@ -20,9 +18,7 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   readonly state = undefined;
   readonly #connection: Connection<In, Out, undefined>;
   readonly #requests: Requests<In, Out> | undefined;
-  readonly #unread: In[] = [];
-  #receiver: PromiseWithResolvers<In | undefined> | undefined;
-  #room: PromiseWithResolvers<void> | undefined;
+  readonly #unread: Unread<In> = new Unread();
 
   /** Use {@linkcode connect}. */
   constructor(
@@ -31,20 +27,12 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   ) {
     this.#connection = connection;
     this.#requests = requests;
-    void connection.closed.then(() => this.#receiver?.resolve(undefined));
+    void connection.closed.then(() => this.#unread.end());
   }
 
   /** Takes a message that answers no request; the promise resolves when more may come. */
   accept(message: In): Promise<void> | undefined {
-    if (this.#receiver !== undefined) {
-      this.#receiver.resolve(message);
-      this.#receiver = undefined;
-      return undefined;
-    }
-    this.#unread.push(message);
-    if (this.#unread.length < MAX_UNREAD) return undefined;
-    this.#room ??= Promise.withResolvers();
-    return this.#room.promise;
+    return this.#unread.push(message);
   }
 
   /**
@@ -66,30 +54,15 @@ export class Client<In, Out = In> implements Peer<In, Out> {
       throw new ConnectionEndedError(`ask ${this.address}`, this.ending);
     }
     return await this.#requests.wait(request, options, () => {
-      const unread = this.#unread.length;
+      const unread = this.#unread.size;
       return unread < MAX_UNREAD
         ? ""
         : `, and reading waits for ${unread} unread messages to be received`;
     });
   }
 
-  async receive(): Promise<In | undefined> {
-    const message = this.#unread.shift();
-    if (message !== undefined) {
-      if (this.#room !== undefined && this.#unread.length < MAX_UNREAD / 2) {
-        this.#room.resolve();
-        this.#room = undefined;
-      }
-      return message;
-    }
-    if (this.#connection.ending !== undefined) return undefined;
-    if (this.#receiver !== undefined) {
-      throw new TypeError(
-        `Cannot receive from ${this.address}: another receive is waiting`,
-      );
-    }
-    this.#receiver = Promise.withResolvers();
-    return await this.#receiver.promise;
+  receive(): Promise<In | undefined> {
+    return this.#unread.receive();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<In> {
@@ -138,6 +111,14 @@ export class Client<In, Out = In> implements Peer<In, Out> {
 
   set maxFrameBytes(bytes: number) {
     this.#connection.maxFrameBytes = bytes;
+  }
+
+  get idleMs(): number {
+    return this.#connection.idleMs;
+  }
+
+  set idleMs(ms: number) {
+    this.#connection.idleMs = ms;
   }
 
   get readable(): ReadableStream<In> {

@@ -6,3 +6,12 @@ export {
   Requests,
   RequestTimeoutError,
 } from "./requests.ts";
+export {
+  type HeartbeatOptions,
+  keepConnected,
+  type KeepConnectedOptions,
+  PersistentClient,
+  type PersistentRequestOptions,
+} from "./persistent.ts";
+export type { ReconnectOptions } from "./reconnect_policy.ts";
+export type { ClientStatus } from "./status.ts";

@@ -121,6 +121,14 @@ export class Connection<In, Out, State>
     this.#receiver.maxFrameBytes = bytes;
   }
 
+  get idleMs(): number {
+    return this.#deadlines.idleMs;
+  }
+
+  set idleMs(ms: number) {
+    this.#deadlines.idleMs = ms;
+  }
+
   get readable(): ReadableStream<In> {
     return readableOf(this);
   }
@@ -265,11 +273,12 @@ export class Connection<In, Out, State>
     try {
       this.#handling = true;
       if (typeof handler === "function") {
+        this.#deadlines.opened = true;
         await handler(stateless);
       } else {
         const state = handler.open?.(stateless);
         this.#state = state instanceof Promise ? await state : state;
-        this.#opened = true;
+        this.#opened = this.#deadlines.opened = true;
         while (this.ending === undefined) {
           this.#handling = true;
           const wait = this.#deliver();

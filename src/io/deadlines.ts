@@ -17,11 +17,14 @@ export class Deadlines extends Timer {
   readMs: number;
   /** The first message has arrived. */
   greeted = false;
+  /** The handler's `open`, which may receive messages, is done. */
+  opened = false;
   readonly #owner: DeadlineOwner;
   readonly #outbox: Outbox;
   readonly #limits: Required<ConnectionLimits>;
   readonly #clock: Clock;
   readonly #startedMs: number;
+  #idleMs: number;
   /** When the frame that is not yet whole began; 0 if none. */
   #frameMs = 0;
   /** When to stop waiting for the peer's end; 0 while the connection lives. */
@@ -40,8 +43,23 @@ export class Deadlines extends Timer {
     this.#outbox = outbox;
     this.#limits = limits;
     this.#clock = clock;
+    this.#idleMs = limits.idleMs;
     this.#startedMs = this.readMs = clock.now();
     this.#arm(this.#startedMs);
+  }
+
+  get #isNew(): boolean {
+    return !(this.greeted && this.opened);
+  }
+
+  /** Milliseconds of silence that end the connection. */
+  get idleMs(): number {
+    return this.#idleMs;
+  }
+
+  set idleMs(ms: number) {
+    this.#idleMs = ms;
+    if (this.#lingerUntilMs === 0) this.#arm(this.#clock.now());
   }
 
   /** A read begins; `midFrame` if the frame that it goes on with has begun. */
@@ -92,9 +110,11 @@ export class Deadlines extends Timer {
   }
 
   #checkReading(nowMs: number): void {
-    const { idleMs, frameMs, firstMessageMs } = this.#limits;
-    if (!this.greeted && nowMs - this.#startedMs >= firstMessageMs) {
-      const reason = `no whole first message within ${firstMessageMs} ms`;
+    const idleMs = this.#idleMs;
+    const { frameMs, firstMessageMs } = this.#limits;
+    if (this.#isNew && nowMs - this.#startedMs >= firstMessageMs) {
+      const what = this.greeted ? "not let in" : "no whole first message";
+      const reason = `${what} within ${firstMessageMs} ms`;
       this.#owner.deadlinePassed("firstMessageMs", reason);
     } else if (this.#frameMs > 0 && nowMs - this.#frameMs >= frameMs) {
       const reason = `a frame was not whole within ${frameMs} ms`;
@@ -106,7 +126,8 @@ export class Deadlines extends Timer {
 
   /** Arms the timer no later than the next deadline; one that begins meanwhile is seen in time, as none is shorter. */
   #arm(nowMs: number): void {
-    const { idleMs, frameMs, firstMessageMs, writeMs } = this.#limits;
+    const idleMs = this.#idleMs;
+    const { frameMs, firstMessageMs, writeMs } = this.#limits;
     const { progressMs } = this.#outbox;
     let dueMs = (progressMs > 0 ? progressMs : nowMs) + writeMs;
     if (this.#lingerUntilMs > 0) {
@@ -114,13 +135,13 @@ export class Deadlines extends Timer {
     } else if (this.#listening) {
       const frameStartMs = this.#frameMs > 0 ? this.#frameMs : nowMs;
       dueMs = Math.min(dueMs, frameStartMs + frameMs, this.readMs + idleMs);
-      if (!this.greeted) {
+      if (this.#isNew) {
         dueMs = Math.min(dueMs, this.#startedMs + firstMessageMs);
       }
     } else {
-      const soonest = this.greeted
-        ? Math.min(frameMs, idleMs)
-        : Math.min(frameMs, idleMs, firstMessageMs);
+      const soonest = this.#isNew
+        ? Math.min(frameMs, idleMs, firstMessageMs)
+        : Math.min(frameMs, idleMs);
       dueMs = Math.min(dueMs, nowMs + soonest);
     }
     if (dueMs !== Infinity) this.#clock.arm(this, Math.max(dueMs - nowMs, 1));

@@ -58,6 +58,8 @@ export interface Peer<In, Out, State = undefined>
   readonly bufferedBytes: number;
   /** The largest frame to accept from now on; small before a login, larger after it. */
   maxFrameBytes: number;
+  /** Milliseconds of silence after which it is cut off; shorter for a peer that has promised to say something. */
+  idleMs: number;
   /** The messages as a web stream, for `pipeTo` and friends; ten times slower than the handler. */
   readonly readable: ReadableStream<In>;
   /** A web stream to send by; it waits while the peer is slow. */

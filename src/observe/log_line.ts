@@ -35,6 +35,13 @@ const ROUTINE_LIMITS: ReadonlySet<string> = new Set([
 
 /** Tells an event in one line. */
 export function logLine(event: ServerEvent): LogLine {
+  const line = describe(event);
+  return line.detail === undefined
+    ? line
+    : { ...line, text: `${line.text}: {detail}` };
+}
+
+function describe(event: ServerEvent): LogLine {
   switch (event.type) {
     case "listening":
       return once("debug", `Listening on ${event.endpoint}`);
@@ -151,9 +158,7 @@ function about(
   { id, address }: PeerIdentity,
   line: Omit<LogLine, "subject">,
 ): LogLine {
-  const { text, detail } = line;
-  const colon = detail === undefined ? "" : ": {detail}";
-  return { ...line, subject: `${id}`, text: `${address} ${text}${colon}` };
+  return { ...line, subject: `${id}`, text: `${address} ${line.text}` };
 }
 
 function withDetail(detail: string | undefined): { detail?: string } {

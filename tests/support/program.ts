@@ -40,7 +40,9 @@ export async function run(
     ? new TextEncoder().encode(input)
     : input;
   // A program may end without having read all of its input.
-  const written = writer.write(bytes).then(() => writer.close()).catch(() => {});
+  const written = writer.write(bytes).then(() => writer.close()).catch(
+    () => {},
+  );
   const { code, stdout, stderr } = await within(
     `the end of ${command} ${args.join(" ")}`,
     child.output(),

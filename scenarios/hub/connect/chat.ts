@@ -18,6 +18,9 @@ export type Target =
 /** Names remembered for completion. */
 const MAX_PEOPLE = 1000;
 
+/** Hubs cut off who is silent; a ping this often says that one listens. */
+const HEARTBEAT_MS = 20_000;
+
 /** A conversation. */
 export class Chat implements AsyncDisposable {
   /** The connection. */
@@ -35,10 +38,15 @@ export class Chat implements AsyncDisposable {
 
   #id: string | undefined;
   #news = Promise.withResolvers<void>();
+  readonly #heartbeat: ReturnType<typeof setInterval>;
 
   private constructor(session: HubSession, output: Output) {
     this.session = session;
     this.output = output;
+    this.#heartbeat = setInterval(() => {
+      // What ended the connection is told by whoever uses it.
+      session.ask<"ping">({ type: "ping" }).catch(() => {});
+    }, HEARTBEAT_MS);
   }
 
   /** Connects to a hub and shows what comes from it. */
@@ -118,6 +126,7 @@ export class Chat implements AsyncDisposable {
 
   /** Ends the conversation. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#heartbeat);
     await this.session[Symbol.asyncDispose]();
   }
 

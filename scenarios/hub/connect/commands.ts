@@ -4,33 +4,24 @@
  * @module
  */
 
-import {
-  closestMatch,
-  type Completion,
-  describeError,
-  drawTable,
-  formatDuration,
-} from "../../../mod.ts";
+import { drawTable, formatDuration } from "../../../mod.ts";
 import type { CustomMessage } from "../messages.ts";
 import type { Chat, Target } from "./chat.ts";
-import {
-  content,
-  inline,
-  renderClients,
-  renderRefusal,
-  renderStats,
-} from "./render.ts";
-import { type AskOptions, RefusedError } from "./session.ts";
+import { content, inline, renderClients, renderStats } from "./render.ts";
+import type { AskOptions } from "./session.ts";
 
 /** A line that cannot be run; the message says what would do. */
 export class LineError extends Error {
   override readonly name = "LineError";
 }
 
-interface Command {
+/** A command. */
+export interface Command {
   /** What follows the name. */
   usage: string;
+  /** What it does, in a few words. */
   help: string;
+  /** Runs it with what follows the name. */
   run(chat: Chat, rest: string, options: AskOptions): Promise<void> | void;
   /** What may stand where the argument begins. */
   candidates?(chat: Chat): Iterable<string>;
@@ -38,7 +29,8 @@ interface Command {
 
 const MAX_WAIT_SECONDS = 1_000_000;
 
-const COMMANDS: Readonly<Record<string, Command>> = {
+/** The commands by their names, without the slash. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
   ping: {
     usage: "",
     help: "Measure the way to the hub and back",
@@ -194,84 +186,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
-const NAMES = Object.keys(COMMANDS).map((name) => `/${name}`);
-
-/** What became of a line. */
-export type LineResult = "done" | "failed" | "exit";
-
-/** Runs a line: a command, or something to say. Failures are printed. */
-export async function runLine(
-  chat: Chat,
-  line: string,
-  options: AskOptions = {},
-): Promise<LineResult> {
-  try {
-    if (line.trim() === "") return "done";
-    if (!line.startsWith("/") || line.startsWith("//")) {
-      await chat.say(line.replace(/^\/\//, "/"), options);
-      return "done";
-    }
-    const [name, rest] = firstWord(line);
-    const command = commandOf(name);
-    if (command === COMMANDS["exit"]) return "exit";
-    await command.run(chat, rest, options);
-    return "done";
-  } catch (error) {
-    const { output } = chat;
-    if (error instanceof RefusedError) {
-      const { code, message } = error;
-      const text = renderRefusal(code, message);
-      output.print(output.style.red(text), { type: "error", code, message });
-    } else {
-      output.error(describeError(error));
-    }
-    return "failed";
-  }
-}
-
-/** What may stand at the cursor, given the text left of it. */
-export function completeLine(chat: Chat, typed: string): Completion {
-  const space = typed.indexOf(" ");
-  if (!typed.startsWith("/")) return { from: 0, candidates: [] };
-  if (space === -1) {
-    const names = NAMES.filter((name) => name.startsWith(typed));
-    return { from: 0, candidates: names.map((name) => `${name} `) };
-  }
-  const command = COMMANDS[typed.slice(1, space)];
-  const begun = typed.slice(space + 1).toLowerCase();
-  const candidates = [...command?.candidates?.(chat) ?? []].map(quote)
-    .filter((name) => name.toLowerCase().startsWith(begun));
-  return { from: space + 1, candidates: candidates.map((name) => `${name} `) };
-}
-
-/** What may follow a command that is being typed. */
-export function hintFor(line: string): string {
-  const [, name = "", space = ""] = /^\/(\w+)( ?)$/.exec(line) ?? [];
-  const usage = COMMANDS[name]?.usage ?? "";
-  return usage === "" || space !== "" ? usage : ` ${usage}`;
-}
-
-function commandOf(name: string): Command {
-  const command = Object.hasOwn(COMMANDS, name.slice(1))
-    ? COMMANDS[name.slice(1)]
-    : undefined;
-  if (command !== undefined) return command;
-  const near = closestMatch(name, NAMES);
-  throw new LineError(
-    near === undefined
-      ? `There is no command ${name}: see /help`
-      : `There is no command ${name}: did you mean ${near}?`,
-  );
-}
-
 /** The first word, or what is between quotes, and the rest. */
-function firstWord(line: string): [word: string, rest: string] {
+export function firstWord(line: string): [word: string, rest: string] {
   const match = /^\s*(?:"([^"]*)"|(\S*))\s*([^]*)$/.exec(line);
   return [match?.[1] ?? match?.[2] ?? "", match?.[3] ?? ""];
-}
-
-function quote(name: string): string {
-  return name.includes(" ") ? `"${name}"` : name;
 }
 
 function targetOf(who: string): Target {

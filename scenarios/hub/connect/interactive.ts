@@ -6,7 +6,7 @@
 
 import { type Ending, Terminal } from "../../../mod.ts";
 import type { Chat } from "./chat.ts";
-import { completeLine, hintFor, runLine } from "./commands.ts";
+import { completeLine, hintFor, runLine } from "./lines.ts";
 import { loadHistory, saveHistory } from "./history_file.ts";
 import { inline } from "./render.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { History } from "../../../src/cli/history.ts";
+import { History, HistorySearch } from "../../../src/cli/history.ts";
 
 Deno.test("History.add() leaves out empty and repeated lines", () => {
   const history = new History();
@@ -33,10 +33,13 @@ Deno.test("History.add() returns to the newest line", () => {
   assertEquals(history.previous(""), "a");
 });
 
-Deno.test("History.search() goes back from where it is told", () => {
-  const history = new History(["/echo 1", "/ping", "/echo 2"]);
-  assertEquals(history.search("echo"), { index: 2, line: "/echo 2" });
-  assertEquals(history.search("echo", 2), { index: 0, line: "/echo 1" });
-  assertEquals(history.search("echo", 0), undefined);
-  assertEquals(history.search("stats"), undefined);
+Deno.test("HistorySearch goes back from match to match", () => {
+  const search = new HistorySearch(["/echo 1", "/ping", "/echo 2"], "");
+  assertEquals(search.find("e"), "/echo 2");
+  assertEquals(search.find("echo"), "/echo 2");
+  assertEquals(search.older(), "/echo 1");
+  assertEquals(search.older(), undefined);
+  assertEquals(search.find("ping"), "/ping");
+  assertEquals(search.find("stats"), undefined);
+  assertEquals(search.find(""), undefined);
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import fc from "npm:fast-check@4.10.2";
 import { graphemes } from "../../../src/cli/text.ts";
+import { checkProperty, fc } from "../../support/property.ts";
 import { Screen } from "../../support/screen.ts";
 import { Typist } from "../../support/typist.ts";
 
@@ -81,31 +81,28 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 Deno.test("LineEditor shows the same as a model after any keys, messages and resizes", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const typist = new Typist({ prompt: PROMPT, columns: 20, rows: ROWS });
-      const model = new Model();
-      for (const step of steps) {
-        if ("message" in step) {
-          typist.message(step.message);
-          model.shown += step.message.replaceAll("\n", "\r\n") + "\r\n";
-        } else if ("columns" in step) {
-          typist.resize(step.columns, ROWS);
-        } else if (
-          model.left.length + model.right.length + step.type.length <
-            MAX_CHARACTERS
-        ) {
-          typist.type(step.type);
-          model.type(step.type);
-        }
-        const line = [...model.left, ...model.right].join("");
-        assertEquals(typist.editor.text, line);
-        const expected = model.screen(typist.screen.columns);
-        assertEquals(typist.screen.everything, expected.everything);
+  checkProperty(fc.array(step, { maxLength: 40 }), (steps) => {
+    const typist = new Typist({ prompt: PROMPT, columns: 20, rows: ROWS });
+    const model = new Model();
+    for (const step of steps) {
+      if ("message" in step) {
+        typist.message(step.message);
+        model.shown += step.message.replaceAll("\n", "\r\n") + "\r\n";
+      } else if ("columns" in step) {
+        typist.resize(step.columns, ROWS);
+      } else if (
+        model.left.length + model.right.length + step.type.length <
+          MAX_CHARACTERS
+      ) {
+        typist.type(step.type);
+        model.type(step.type);
       }
-    }),
-    { numRuns: 300 },
-  );
+      const line = [...model.left, ...model.right].join("");
+      assertEquals(typist.editor.text, line);
+      const expected = model.screen(typist.screen.columns);
+      assertEquals(typist.screen.everything, expected.everything);
+    }
+  });
 });
 
 Deno.test("LineEditor puts the cursor where the next character appears", () => {
@@ -113,29 +110,26 @@ Deno.test("LineEditor puts the cursor where the next character appears", () => {
     unit: fc.constantFrom("a", "港", "e\u0301"),
     maxLength: 40,
   });
-  fc.assert(
-    fc.property(text, fc.nat(40), fc.integer({ min: 8, max: 20 }), (
-      text,
-      lefts,
-      columns,
-    ) => {
-      const typist = new Typist({ prompt: PROMPT, columns, rows: ROWS });
-      typist.type(text + "\x1b[D".repeat(lefts));
-      const characters = graphemes(text);
-      const at = Math.max(0, characters.length - lefts);
-      const expected = new Screen(columns, ROWS);
-      expected.write(PROMPT + characters.slice(0, at).join(""));
-      const next = characters[at] ?? "x";
-      expected.write(next);
-      const width = next === "港" ? 2 : 1;
-      const { row, column } = typist.screen.cursor;
-      const { cursor } = expected;
-      const pending = expected.pendingWrap ? 1 : 0;
-      assertEquals({ row, column }, {
-        row: cursor.row,
-        column: cursor.column + pending - width,
-      });
-    }),
-    { numRuns: 1000 },
-  );
+  const inputs = fc.record({
+    text,
+    lefts: fc.nat(40),
+    columns: fc.integer({ min: 8, max: 20 }),
+  });
+  checkProperty(inputs, ({ text, lefts, columns }) => {
+    const typist = new Typist({ prompt: PROMPT, columns, rows: ROWS });
+    typist.type(text + "\x1b[D".repeat(lefts));
+    const characters = graphemes(text);
+    const at = Math.max(0, characters.length - lefts);
+    const expected = new Screen(columns, ROWS);
+    expected.write(PROMPT + characters.slice(0, at).join(""));
+    const next = characters[at] ?? "x";
+    expected.write(next);
+    const width = next === "港" ? 2 : 1;
+    const { cursor } = expected;
+    const pending = expected.pendingWrap ? 1 : 0;
+    assertEquals(typist.screen.cursor, {
+      row: cursor.row,
+      column: cursor.column + pending - width,
+    });
+  }, 1000);
 });

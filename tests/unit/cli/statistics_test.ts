@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import fc from "npm:fast-check@4.10.2";
 import { logBuckets, summarize } from "../../../src/cli/statistics.ts";
+import { checkProperty, fc } from "../../support/property.ts";
 
 Deno.test("summarize() takes percentiles by nearest rank", () => {
   const samples = Array.from({ length: 1000 }, (_, index) => 1000 - index);
@@ -46,7 +46,7 @@ Deno.test("logBuckets() counts every sample once, in growing buckets", () => {
     fc.double({ min: 0, max: 1e9, noNaN: true }),
     { minLength: 1 },
   );
-  fc.assert(fc.property(samples, (samples) => {
+  checkProperty(samples, (samples) => {
     const buckets = logBuckets(samples);
     const counted = buckets.reduce((sum, { count }) => sum + count, 0);
     assertEquals(counted, samples.length);
@@ -55,5 +55,5 @@ Deno.test("logBuckets() counts every sample once, in growing buckets", () => {
       assertEquals(to, buckets[index + 1]?.from ?? Infinity);
       assertEquals(from < to, true);
     }
-  }));
+  });
 });

@@ -5,7 +5,7 @@ import {
   completeLine,
   hintFor,
   runLine,
-} from "../../../../../scenarios/hub/connect/commands.ts";
+} from "../../../../../scenarios/hub/connect/lines.ts";
 import { splitScript } from "../../../../../scenarios/hub/connect/interactive.ts";
 import { startHub } from "../../../../../scenarios/hub/server.ts";
 
