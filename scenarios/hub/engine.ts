@@ -20,6 +20,8 @@ export interface HubPeer {
   readonly address: string;
   /** Whether it takes less than it is sent. */
   readonly isSlow: boolean;
+  /** Milliseconds of silence after which it is cut off. */
+  idleMs: number;
   /** What the hub knows of it. */
   readonly state: Client;
   send(message: FromHub): boolean;
@@ -73,6 +75,8 @@ const HUB_NAME = "Portolan hub";
 const MAX_ROOMS = 64;
 const MAX_LISTED = 1000;
 const MAX_MALFORMED_IN_A_ROW = 10;
+/** The shortest silence that a client may promise to break. */
+const MIN_TTL_MS = 1000;
 const NAME_REGEXP =
   /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_.\- ]{0,30}[\p{L}\p{M}\p{N}_.\-])?$/u;
 
@@ -131,6 +135,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
         });
         return;
       case "ping":
+        promiseSigns(peer, message.ttl_ms);
         peer.send({
           type: "pong",
           ping_timestamp: message.timestamp ?? null,
@@ -365,6 +370,12 @@ const KNOWN_CODES: ReadonlyMap<string, ErrorCode> = new Map(
 /** Names that differ only in case or in the way they are encoded are one. */
 function nameKey(name: string): string {
   return name.normalize("NFKC").toLowerCase();
+}
+
+/** A client that says how long it may be silent is cut off after that time; it may not ask for more than it has. */
+function promiseSigns(peer: HubPeer, ttlMs: unknown): void {
+  if (typeof ttlMs !== "number" || !(ttlMs >= MIN_TTL_MS)) return;
+  peer.idleMs = Math.min(peer.idleMs, ttlMs);
 }
 
 function refuse(peer: HubPeer, code: ErrorCode, message: string): void {

@@ -8,7 +8,7 @@
 
 /** What a client may say. */
 export type ToHub =
-  | { type: "ping"; timestamp?: unknown }
+  | { type: "ping"; timestamp?: unknown; ttl_ms?: number }
   | { type: "echo"; content: unknown; timestamp?: unknown }
   | { type: "broadcast"; content: unknown }
   | { type: "get_stats" }
