@@ -1,4 +1,4 @@
-import { parseEndpoint, runMain } from "../../mod.ts";
+import { parseEndpoint, runMain, UsageError } from "../../mod.ts";
 import { Chat } from "./connect/chat.ts";
 import { demonstrate } from "./connect/demo.ts";
 import { converse, evaluate } from "./connect/interactive.ts";
@@ -82,6 +82,9 @@ await runMain({
     ["echo ahoy | deno task connect", "Say a line to everybody"],
   ],
 }, async (values, { output, signal }) => {
+  if ((values.cert === undefined) !== (values.key === undefined)) {
+    throw new UsageError("Cannot use --cert and --key one without the other");
+  }
   const [ca, cert, key] = await Promise.all(
     [values.ca, values.cert, values.key].map(readFile),
   );

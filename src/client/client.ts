@@ -12,10 +12,29 @@ import { MAX_UNREAD, Unread } from "./unread.ts";
 /**
  * A client's connection: a {@linkcode Peer} that can also ask. Messages that answer no request are read by `receive`,
  * by a `for await` loop, or go to the `message` callback if one was given. Made by {@linkcode connect}.
+ *
+ * @example Usage
+ * ```ts
+ * import { connect, inOrder, lines, serve, text } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "memory:clock",
+ *   wire,
+ *   handler: { message: (peer, line) => peer.send(`${line}: noon`) },
+ * });
+ * await using client = await connect({
+ *   to: server.endpoint,
+ *   wire,
+ *   correlate: inOrder(),
+ * });
+ * assertEquals(await client.request("time", { timeoutMs: 1000 }), "time: noon");
+ * ```
  */
 export class Client<In, Out = In> implements Peer<In, Out> {
   /** A client has no state of its own. */
-  readonly state = undefined;
+  readonly state: undefined = undefined;
   readonly #connection: Connection<In, Out, undefined>;
   readonly #requests: Requests<In, Out> | undefined;
   readonly #unread: Unread<In> = new Unread();
@@ -65,6 +84,7 @@ export class Client<In, Out = In> implements Peer<In, Out> {
     return this.#unread.receive();
   }
 
+  /** The messages that answer no request. */
   async *[Symbol.asyncIterator](): AsyncIterator<In> {
     for (;;) {
       const message = await this.receive();
@@ -149,6 +169,7 @@ export class Client<In, Out = In> implements Peer<In, Out> {
     this.#connection.abort(reason);
   }
 
+  /** Closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

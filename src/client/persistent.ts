@@ -53,6 +53,22 @@ export interface PersistentRequestOptions extends RequestOptions {
 /**
  * A client that stays: when its connection is lost it connects again, to another server if there are several, restores
  * its session and goes on. Made by {@linkcode keepConnected}.
+ *
+ * @example Usage
+ * ```ts
+ * import { keepConnected, lines, serve, text } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "memory:harbour",
+ *   wire,
+ *   handler: { message: (peer, line) => peer.send(line) },
+ * });
+ * await using client = await keepConnected({ to: server.endpoint, wire });
+ * client.send("ahoy");
+ * assertEquals(await client.receive(), "ahoy");
+ * ```
  */
 export class PersistentClient<In, Out = In> implements AsyncDisposable {
   readonly #options: KeepConnectedOptions<In, Out>;

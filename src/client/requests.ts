@@ -10,7 +10,38 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
-/** No answer came in time. The request may have been carried out all the same. */
+/**
+ * No answer came in time. The request may have been carried out all the same.
+ *
+ * @example Usage
+ * ```ts
+ * import {
+ *   connect,
+ *   inOrder,
+ *   lines,
+ *   RequestTimeoutError,
+ *   serve,
+ *   text,
+ * } from "../../mod.ts";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "tcp://127.0.0.1:0",
+ *   wire,
+ *   handler: { message() {} },
+ * });
+ * await using client = await connect({
+ *   to: server.endpoint,
+ *   wire,
+ *   correlate: inOrder(),
+ * });
+ * await assertRejects(
+ *   () => client.request("anybody?", { timeoutMs: 10 }),
+ *   RequestTimeoutError,
+ * );
+ * ```
+ */
 export class RequestTimeoutError extends Error {
   /** The name that stack traces show. */
   override readonly name = "RequestTimeoutError";
@@ -33,12 +64,28 @@ interface Waiter<In> {
   abort: (() => void) | undefined;
 }
 
-/** The requests of one client that wait for answers. */
+/**
+ * The requests of one client that wait for answers.
+ *
+ * @example Usage
+ * ```ts
+ * import { Requests } from "./requests.ts";
+ * import { inOrder } from "./correlation.ts";
+ * import { systemClock } from "../io/clock.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const requests = new Requests<string, string>(inOrder(), systemClock);
+ * const answer = requests.wait("ping", {}, () => "");
+ * assertEquals(requests.answer("pong"), true);
+ * assertEquals(await answer, "pong");
+ * ```
+ */
 export class Requests<In, Out> {
   readonly #correlation: Correlation<In, Out>;
   readonly #clock: Clock;
   readonly #waiters = new Map<unknown, Waiter<In>[]>();
 
+  /** Tells answers by `correlation` and takes time-outs from `clock`. */
   constructor(correlation: Correlation<In, Out>, clock: Clock) {
     this.#correlation = correlation;
     this.#clock = clock;

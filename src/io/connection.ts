@@ -419,14 +419,12 @@ export class Connection<In, Out, State>
   }
 
   abort(reason = "aborted"): void {
-    this.#conclude({ cause: "local closed", reason });
-    this.#lifetime.drop();
+    this.#cut({ cause: "local closed", reason });
   }
 
   /** Ends the connection at once because the server's time to drain is over; a handler that hangs is left behind. */
   cutShort(): void {
-    this.#conclude({ cause: "shut down", reason: "out of time" });
-    this.#lifetime.drop();
+    this.#cut({ cause: "shut down", reason: "out of time" });
     if (this.#handling) this.#announceEnd();
   }
 
@@ -438,6 +436,17 @@ export class Connection<In, Out, State>
     if (this.ending !== undefined) return;
     if (this.feeds !== undefined) this.#leaveFeeds();
     this.#lifetime.conclude(ending);
+    this.#resume();
+  }
+
+  /** Ends at once: without a farewell, and without what is queued here and in groups. */
+  #cut(ending: Ending): void {
+    this.#lifetime.drop();
+    if (this.ending !== undefined) return;
+    this.#lifetime.conclude(ending);
+    if (this.feeds !== undefined) {
+      for (const feed of this.feeds) feed.leave();
+    }
     this.#resume();
   }
 
@@ -486,8 +495,9 @@ export class Connection<In, Out, State>
 
   /** Ends the connection because of `limit`, at once: the peer does not take what it is sent anyway. */
   cutOff(limit: ConnectionLimitName, reason: string): void {
-    this.#limit(limit, { cause: "limit", reason });
-    this.#lifetime.drop();
+    if (this.ending !== undefined) return;
+    this.#host.limited(this, limit, reason);
+    this.#cut({ cause: "limit", reason });
   }
 
   #limit(limit: ConnectionLimitName, ending: Ending): void {

@@ -14,7 +14,20 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
   1000,
 ];
 
-/** How long handling took, counted in buckets. */
+/**
+ * How long handling took, counted in buckets.
+ *
+ * @example Usage
+ * ```ts
+ * import { Latency } from "./counters.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const latency = new Latency();
+ * latency.record(0.2);
+ * assertEquals(latency.count, 1);
+ * assertEquals(latency.buckets[1], 1);
+ * ```
+ */
 export class Latency {
   /** Observations per bucket; the last one is for what exceeds every bound. */
   readonly buckets: number[] = new Array(LATENCY_BOUNDS_MS.length + 1).fill(0);
@@ -35,7 +48,17 @@ export class Latency {
   }
 }
 
-/** What the connections of one server or client have done so far. */
+/**
+ * What the connections of one server or client have done so far.
+ *
+ * @example Usage
+ * ```ts
+ * import { Counters } from "./counters.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Counters().messagesIn, 0);
+ * ```
+ */
 export class Counters {
   /** Connections taken in. */
   accepted = 0;

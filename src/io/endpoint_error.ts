@@ -3,6 +3,18 @@ import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 /**
  * An endpoint could not be listened on or connected to. The message is one line for a person, such as
  * `Cannot listen on tcp://127.0.0.1:9999: address in use`; `cause` is the runtime's error.
+ *
+ * @example Usage
+ * ```ts
+ * import { connect, EndpointError, lines, text } from "../../mod.ts";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(
+ *   () => connect({ to: "memory:nobody", wire: lines(text()) }),
+ *   EndpointError,
+ *   "Cannot connect to memory:nobody: connection refused",
+ * );
+ * ```
  */
 export class EndpointError extends Error {
   /** The name that stack traces show. */

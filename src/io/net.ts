@@ -62,7 +62,7 @@ export const netTransport: Transport = {
       }
       const { cert, key } = options;
       if (cert === undefined || key === undefined) {
-        throw new TypeError("a certificate and a key are needed");
+        throw new TypeError("A certificate and a key are needed");
       }
       const listener = Deno.listenTls({ ...shared, cert, key });
       return new NetListener(endpoint as TcpEndpoint, listener);

@@ -93,7 +93,24 @@ export interface Peer<In, Out, State = undefined>
   abort(reason?: string): void;
 }
 
-/** The connection ended before what was waited for. `ending` says how. */
+/**
+ * The connection ended before what was waited for. `ending` says how.
+ *
+ * @example Usage
+ * ```ts
+ * import { ConnectionEndedError } from "./peer.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ConnectionEndedError("send to 127.0.0.1:4242", {
+ *   cause: "timed out",
+ *   reason: "idle for 60000 ms",
+ * });
+ * assertEquals(
+ *   error.message,
+ *   "Cannot send to 127.0.0.1:4242: the connection ended: timed out (idle for 60000 ms)",
+ * );
+ * ```
+ */
 export class ConnectionEndedError extends Error {
   /** The name that stack traces show. */
   override readonly name = "ConnectionEndedError";
@@ -114,6 +131,30 @@ export class ConnectionEndedError extends Error {
 /**
  * Thrown by a handler to turn a peer away: its connection ends with the cause `local closed` and the message as reason,
  * after what was sent to it. Anything else that a handler throws counts as a failure of the handler.
+ *
+ * @example Usage
+ * ```ts
+ * import { connect, lines, Refusal, serve, text } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "memory:club",
+ *   wire,
+ *   handler: {
+ *     async open(peer) {
+ *       if (await peer.receive() === "sesame") return;
+ *       peer.send("members only");
+ *       throw new Refusal("wrong password");
+ *     },
+ *     message() {},
+ *   },
+ * });
+ * await using client = await connect({ to: server.endpoint, wire });
+ * client.send("please");
+ * assertEquals(await client.receive(), "members only");
+ * assertEquals(await client.receive(), undefined);
+ * ```
  */
 export class Refusal extends Error {
   /** The name that stack traces show. */

@@ -23,7 +23,19 @@ export interface ProtocolErrorOptions extends ErrorOptions {
   recoverable?: boolean;
 }
 
-/** Common part of the two errors of a wire; catch one of the subclasses, which say whose fault it is. */
+/**
+ * Common part of the two errors of a wire; catch one of the subclasses, which say whose fault it is.
+ *
+ * @example Usage
+ * ```ts
+ * import { ProtocolError, RemoteProtocolError } from "./errors.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new RemoteProtocolError("truncated", "Cannot read frame");
+ * assertEquals(error instanceof ProtocolError, true);
+ * assertEquals(error.recoverable, false);
+ * ```
+ */
 export abstract class ProtocolError extends Error {
   /** What went wrong. */
   readonly code: ProtocolErrorCode;
@@ -42,13 +54,39 @@ export abstract class ProtocolError extends Error {
   }
 }
 
-/** This side broke the protocol: a value or an option of ours is at fault. */
+/**
+ * This side broke the protocol: a value or an option of ours is at fault.
+ *
+ * @example Usage
+ * ```ts
+ * import { json, LocalProtocolError, ByteWriter } from "../../mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(
+ *   () => json().encode(1n, new ByteWriter()),
+ *   LocalProtocolError,
+ * );
+ * ```
+ */
 export class LocalProtocolError extends ProtocolError {
   /** The name that stack traces show. */
   override readonly name = "LocalProtocolError";
 }
 
-/** The peer broke the protocol: what it sent is at fault. */
+/**
+ * The peer broke the protocol: what it sent is at fault.
+ *
+ * @example Usage
+ * ```ts
+ * import { json, RemoteProtocolError } from "../../mod.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(
+ *   () => json().decode(new TextEncoder().encode("{")),
+ *   RemoteProtocolError,
+ * );
+ * ```
+ */
 export class RemoteProtocolError extends ProtocolError {
   /** The name that stack traces show. */
   override readonly name = "RemoteProtocolError";

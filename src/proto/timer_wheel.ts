@@ -55,6 +55,16 @@ function unlink(timer: Timer): void {
 /**
  * A hashed timing wheel (Varghese and Lauck, 1987, scheme 6): arming and cancelling cost the same for one deadline as
  * for a hundred thousand, and nothing is allocated. Deadlines fire up to one tick late and never early.
+ *
+ * @example Usage
+ * ```ts
+ * import { TimerWheel } from "./timer_wheel.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wheel = new TimerWheel(0, 16);
+ * assertEquals(wheel.size, 0);
+ * assertEquals(wheel.waitMs(0), undefined);
+ * ```
  */
 export class TimerWheel {
   /** Resolution in milliseconds. */

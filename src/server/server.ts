@@ -64,19 +64,46 @@ export type OverLimit<Out> =
 
 /** What a server is made of, with defaults filled in. */
 export interface ServerParts<In, Out, State> {
+  /** Where to listen. */
   endpoints: Endpoint[];
+  /** Framing and codec. */
   wire: Wire<In, Out>;
+  /** What happens on each connection. */
   handler: Handler<In, Out, State>;
+  /** Its limits. */
   limits: Required<ServerLimits>;
+  /** What happens to a connection beyond them. */
   overLimit: OverLimit<Out>;
+  /** How to listen. */
   listenOptions: TransportListenOptions;
+  /** Is told what happens. */
   observe: ServerObserver | undefined;
+  /** Where its time comes from. */
   clock: Clock;
+  /** The roads that endpoints take. */
   transports: Transports;
+  /** Where chance comes from. */
   random: () => number;
 }
 
-/** A running server; made by {@linkcode serve}. */
+/**
+ * A running server; made by {@linkcode serve}.
+ *
+ * @example Usage
+ * ```ts
+ * import { lines, serve, text } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = await serve({
+ *   listen: ["memory:left", "memory:right"],
+ *   wire: lines(text()),
+ *   handler: { message: (peer, line) => peer.send(line) },
+ * });
+ * assertEquals(server.endpoints, ["memory:left", "memory:right"]);
+ * await server.drain({ deadlineMs: 1000 });
+ * assertEquals(server.status, "stopped");
+ * ```
+ */
 export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** When it started. */
   readonly startedAt: Date = new Date();

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { seededRandom } from "../../src/bytes/random.ts";
-import { type Client } from "../../src/client/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { connect } from "../../src/client/connect.ts";
 import { inOrder } from "../../src/client/correlation.ts";
 import type { Handler } from "../../src/io/handler.ts";

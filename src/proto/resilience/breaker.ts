@@ -227,15 +227,14 @@ export class CircuitBreaker implements OutcomeListener {
 
   /** Exports the state; times are relative, because clocks of two processes have nothing in common. */
   toJSON(): BreakerSnapshot {
-    const open = this.#state === "open";
     return {
       state: this.#state === "closed" ? "closed" : "open",
       elapsedMs: this.#state === "half-open"
         ? this.#options.openMs
         : this.#nowMs - this.#sinceMs,
       consecutiveFailures: this.#consecutiveFailures,
-      outcomes: open ? [] : this.#outcomes.toJSON(),
-      failures: open ? [] : this.#failures.toJSON(),
+      outcomes: this.#outcomes.toJSON(),
+      failures: this.#failures.toJSON(),
     };
   }
 

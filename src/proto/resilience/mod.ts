@@ -34,4 +34,3 @@ export {
 } from "./health.ts";
 export { LatencyQuantile } from "./latency_quantile.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./retry_budget.ts";
-export { SlidingSum } from "./sliding_sum.ts";

@@ -41,6 +41,6 @@ Deno.test("completeLimits() refuses a limit that does not exist", () => {
   assertThrows(
     () => complete({ idleMS: 5 } as ConnectionLimits),
     TypeError,
-    'there is no limit of this name: current value is "idleMS"',
+    '(a wire has maxFrameBytes): current value is "idleMS"',
   );
 });

@@ -1,0 +1,20 @@
+import { CLIENT_TLS, SERVER_TLS } from "../support/tls.ts";
+import { hubSuite } from "./hub_suite.ts";
+
+let count = 0;
+const folder = Deno.makeTempDirSync({ prefix: "portolan-" });
+globalThis.addEventListener(
+  "unload",
+  () => Deno.removeSync(folder, { recursive: true }),
+);
+
+hubSuite({ name: "tcp", listen: () => "tcp://127.0.0.1:0" });
+hubSuite({ name: "tcp over IPv6", listen: () => "tcp://[::1]:0" });
+hubSuite({ name: "unix", listen: () => `unix:${folder}/${++count}.sock` });
+hubSuite({ name: "memory", listen: () => `memory:hub suite ${++count}` });
+hubSuite({
+  name: "tls",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+});
