@@ -5,6 +5,7 @@ import {
   type Peer,
   type WaitOptions,
 } from "../io/peer.ts";
+import { iterate } from "../io/iterate.ts";
 import { readableOf, writableOf } from "../io/streams.ts";
 import type { RequestOptions, Requests } from "./requests.ts";
 import { MAX_UNREAD, Unread } from "./unread.ts";
@@ -85,12 +86,8 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   }
 
   /** The messages that answer no request. */
-  async *[Symbol.asyncIterator](): AsyncIterator<In> {
-    for (;;) {
-      const message = await this.receive();
-      if (message === undefined) return;
-      yield message;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<In> {
+    return iterate(this);
   }
 
   get id(): number {

@@ -1,4 +1,5 @@
 import { type Clock, sleep, systemClock } from "../io/clock.ts";
+import { iterate } from "../io/iterate.ts";
 import { ConnectionEndedError, type Ending } from "../io/peer.ts";
 import type { Client } from "./client.ts";
 import { connect, type ConnectOptions } from "./connect.ts";
@@ -348,12 +349,8 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   }
 
   /** All messages that answer no request, over all connections. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<In, void, void> {
-    for (;;) {
-      const message = await this.receive();
-      if (message === undefined) return;
-      yield message;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<In> {
+    return iterate(this);
   }
 
   /** Waits for the answers to requests in flight, at most `deadlineMs`, and closes. */

@@ -22,6 +22,7 @@ import {
   type WaitOptions,
 } from "./peer.ts";
 import { Receiver } from "./receiver.ts";
+import { iterate } from "./iterate.ts";
 import { readableOf, writableOf } from "./streams.ts";
 import type { Conn } from "./transport.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
@@ -208,7 +209,24 @@ export class Connection<In, Out, State>
 
   // Receiving
 
-  async receive(): Promise<In | undefined> {
+  receive(): Promise<In | undefined> {
+    // What has arrived already needs no waiting machinery.
+    if (
+      this.#rate === undefined && !this.#receiving && !this.isSlow &&
+      this.ending === undefined && !this.#receiver.reading
+    ) {
+      try {
+        if (this.#receiver.nextFrame()) {
+          return Promise.resolve(this.#receiver.decode());
+        }
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return this.#receive();
+  }
+
+  async #receive(): Promise<In | undefined> {
     if (this.#receiving || this.#receiver.reading) {
       throw new TypeError(
         `Cannot receive from ${this.address}: another receive is waiting`,
@@ -235,16 +253,14 @@ export class Connection<In, Out, State>
     return message;
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<In> {
-    for (;;) {
-      const message = await this.receive();
-      if (message === undefined) return;
-      yield message;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<In> {
+    return iterate(this);
   }
 
   /** Reads once. {@linkcode Connection.run} does the same inline: a suspended call costs each idle connection memory. */
   async #read(): Promise<void> {
+    const written = this.#outbox.flush();
+    if (written !== undefined) await written;
     const space = this.#receiver.readBegins();
     try {
       this.#receiver.readEnded(await this.#conn.read(space));

@@ -1,3 +1,4 @@
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers";
 import type { Outbox } from "./outbox.ts";
 
@@ -13,14 +14,14 @@ function flushAll(): void {
 }
 
 /**
- * Flushes `outbox` at the end of this turn of the event loop. The runtime resolves all reads that are ready in one go
- * and then runs their continuations; a microtask queued by the first of them runs after the last, so what all of them
- * send to one peer leaves in one write.
+ * Flushes `outbox` at the end of this turn of the event loop. The runtime resolves all reads that are ready in one go,
+ * then runs their continuations, and the tick queue once no continuation is left, not even of handlers that await each
+ * other; so what all of them send to one peer leaves in one write.
  */
 export function flushAtEndOfTurn(outbox: Outbox): void {
   if (outbox.waiting) return;
   outbox.waiting = true;
-  if (dirty.push(outbox) === 1) queueMicrotask(flushAll);
+  if (dirty.push(outbox) === 1) nextTick(flushAll);
 }
 
 /** Calls `next` after whatever else is ready now had its turn. */

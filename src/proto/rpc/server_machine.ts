@@ -357,7 +357,10 @@ export class RpcServerMachine {
     }
     entry.callers.delete(call);
     this.#release(call, { error });
-    for (const { machine } of entry.callers) if (!machine.#closed) return;
+    // Others may still want the answer; those who lost their connection may come back for it until their time is over.
+    for (const { machine } of entry.callers) {
+      if (!machine.#closed || error === DEADLINE) return;
+    }
     this.#settleEntry(entry, { error }, nowMs);
     entry.first.abort(error);
   }
@@ -408,7 +411,16 @@ export class RpcServerMachine {
       this.#host.send(message);
     } catch (error) {
       this.#host.unsendable(error);
-      this.#host.send(instead());
+      this.#sendOrForget(instead());
+    }
+  }
+
+  /** An id can be so long that no answer with it fits into a frame. */
+  #sendOrForget(message: RpcMessage): void {
+    try {
+      this.#host.send(message);
+    } catch (error) {
+      this.#host.unsendable(error);
     }
   }
 }

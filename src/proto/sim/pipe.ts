@@ -90,7 +90,7 @@ export class Pipe {
 
   /** Ends the stream after what is under way; the rest is dropped. */
   reset(nowMs: number): void {
-    if (this.#broken) return;
+    if (this.#broken && this.#departed > 0) return;
     this.ended = this.#broken = true;
     this.#segments.length = this.#departed;
     this.#bufferedBytes = this.#departedBytes;
