@@ -19,6 +19,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   proto: 2,
   io: 3,
   observe: 4,
+  sim: 4,
   security: 5,
   server: 6,
   client: 6,

@@ -15,3 +15,16 @@ export {
 } from "./persistent.ts";
 export type { ReconnectOptions } from "./reconnect_policy.ts";
 export type { ClientStatus } from "./status.ts";
+export {
+  RpcClient,
+  rpcClient,
+  type RpcClientOptions,
+  type RpcItem,
+  type RpcName,
+  type RpcParams,
+  type RpcRequestOptions,
+  type RpcResult,
+  type RpcStreamOptions,
+  type RpcUntyped,
+} from "./rpc.ts";
+export type { RpcTransport, RpcTransportListener } from "./rpc_transport.ts";

@@ -4,27 +4,29 @@ import { Timer } from "../proto/timer_wheel.ts";
 /** One that waits; its links belong to the queue. */
 class Waiter<T> extends Timer {
   override readonly keepsAlive = true;
-  ahead: Waiter<T> | undefined;
-  behind: Waiter<T> | undefined;
+  ahead: Waiter<T> | undefined = undefined;
+  behind: Waiter<T> | undefined = undefined;
   readonly #queue: WaitQueue<T>;
-  readonly #timedOut: () => Error;
-  readonly #settled = Promise.withResolvers<T>();
+  readonly #waitMs: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #abort = () => {
-    this.#queue.leave(this);
-    this.fail(this.#signal!.reason);
-  };
+  readonly #abort: (() => void) | undefined;
+  readonly #settled = Promise.withResolvers<T>();
 
   constructor(
     queue: WaitQueue<T>,
-    timedOut: () => Error,
+    waitMs: number,
     signal: AbortSignal | undefined,
   ) {
     super();
     this.#queue = queue;
-    this.#timedOut = timedOut;
+    this.#waitMs = waitMs;
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    if (signal === undefined) return;
+    this.#abort = () => {
+      queue.leave(this);
+      this.fail(signal.reason);
+    };
+    signal.addEventListener("abort", this.#abort, { once: true });
   }
 
   get promise(): Promise<T> {
@@ -33,24 +35,30 @@ class Waiter<T> extends Timer {
 
   override expired(): void {
     this.#queue.leave(this);
-    this.fail(this.#timedOut());
+    this.fail(this.#queue.timedOut(this.#waitMs));
   }
 
   serve(value: T): void {
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#forgetSignal();
     this.#settled.resolve(value);
   }
 
   fail(error: unknown): void {
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#forgetSignal();
     this.#settled.reject(error);
+  }
+
+  #forgetSignal(): void {
+    if (this.#abort === undefined) return;
+    this.#signal!.removeEventListener("abort", this.#abort);
   }
 }
 
 /** A queue, first come, first served, that can be left at any place: by a deadline or by an abort. */
 export class WaitQueue<T> {
   readonly #clock: Clock;
-  readonly #timedOut: (waitMs: number) => Error;
+  /** Makes the error for one whose deadline passed. */
+  readonly timedOut: (waitMs: number) => Error;
   #first: Waiter<T> | undefined;
   #last: Waiter<T> | undefined;
   #size = 0;
@@ -58,7 +66,7 @@ export class WaitQueue<T> {
   /** Makes an empty queue; `timedOut` makes the error for those whose deadline passes. */
   constructor(clock: Clock, timedOut: (waitMs: number) => Error) {
     this.#clock = clock;
-    this.#timedOut = timedOut;
+    this.timedOut = timedOut;
   }
 
   /** How many wait. */
@@ -68,7 +76,7 @@ export class WaitQueue<T> {
 
   /** Waits for {@linkcode WaitQueue.serve}, at most `waitMs` long. */
   wait(waitMs: number, signal: AbortSignal | undefined): Promise<T> {
-    const waiter = new Waiter<T>(this, () => this.#timedOut(waitMs), signal);
+    const waiter = new Waiter<T>(this, waitMs, signal);
     if (waitMs !== Infinity) this.#clock.arm(waiter, waitMs);
     waiter.ahead = this.#last;
     if (this.#last === undefined) this.#first = waiter;

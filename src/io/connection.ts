@@ -52,6 +52,8 @@ export class Connection<In, Out, State>
   #sentLast = false;
   #receiving = false;
   #draining = false;
+  /** The observer knows that the peer is slow. */
+  #toldSlow = false;
   /** What delivery waits for: a slow peer to catch up, or a rate limit. */
   #pause: PromiseWithResolvers<void> | undefined;
 
@@ -112,6 +114,11 @@ export class Connection<In, Out, State>
 
   get isSlow(): boolean {
     return this.#outbox.buffered > this.#host.limits.slowBytes;
+  }
+
+  /** Bytes that can be queued before the peer is cut off. */
+  get roomBytes(): number {
+    return this.#host.limits.maxBufferedBytes - this.#outbox.buffered;
   }
 
   get maxFrameBytes(): number {
@@ -177,18 +184,30 @@ export class Connection<In, Out, State>
     if (buffered > maxBufferedBytes) {
       const detail = `${buffered} bytes unsent, ${maxBufferedBytes} allowed`;
       this.cutOff("maxBufferedBytes", detail);
-    } else if (this.#outbox.markSlow(slowBytes / 2)) {
-      this.#host.slow(this, true);
+    } else {
+      this.#outbox.notifyAt(slowBytes / 2);
+      this.#tellSlow(true);
     }
     return false;
   }
 
+  #tellSlow(slow: boolean): void {
+    if (slow === this.#toldSlow) return;
+    this.#toldSlow = slow;
+    this.#host.slow(this, slow);
+  }
+
   outboxDrained(): void {
-    this.#host.slow(this, false);
     this.#resume();
+    // Requests that have waited come first, or a group that always has more to tell would keep them waiting.
+    queueMicrotask(() => this.#refill());
+  }
+
+  #refill(): void {
     if (this.feeds !== undefined) {
       for (const feed of this.feeds) feed.resume();
     }
+    if (!this.isSlow && this.ending === undefined) this.#tellSlow(false);
   }
 
   outboxFailed(error: unknown): void {
@@ -316,6 +335,7 @@ export class Connection<In, Out, State>
           const { owedMs } = this.#receiver;
           if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
         }
+        if (this.ending === undefined) await handler.finish?.(this);
       }
       if (this.#draining) this.#conclude({ cause: "shut down" });
       else if (this.#receiver.ended) this.#conclude({ cause: "peer closed" });
@@ -407,15 +427,19 @@ export class Connection<In, Out, State>
     this.#draining = true;
     const { handler } = this.#host;
     const fail = (error: unknown) => this.#conclude({ cause: "failed", error });
+    const callbacks = typeof handler === "function" ? undefined : handler;
+    let finished: unknown;
     try {
-      const result = typeof handler === "function"
-        ? undefined
-        : handler.drain?.(this, notice);
+      const result = callbacks?.drain?.(this, notice);
       if (result instanceof Promise) result.catch(fail);
+      if (!this.#receiver.reading) return;
+      finished = callbacks?.finish?.(this);
     } catch (error) {
       fail(error);
     }
-    if (this.#receiver.reading) this.#conclude({ cause: "shut down" });
+    const conclude = () => this.#conclude({ cause: "shut down" });
+    if (finished instanceof Promise) finished.then(conclude, fail);
+    else conclude();
   }
 
   async close(reason?: string): Promise<void> {

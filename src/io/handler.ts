@@ -25,6 +25,11 @@ export interface HandlerCallbacks<In, Out, State> {
    * callback closes it; else it ends with the cause `limit`. Without this callback every such error ends it.
    */
   invalid?(peer: Peer<In, Out, State>, error: RemoteProtocolError): unknown;
+  /**
+   * No more messages will be taken from this peer: it has ended its direction, or the server drains. The connection stays
+   * until what this returns is settled, so that answers under way still reach the peer; it may be called twice.
+   */
+  finish?(peer: Peer<In, Out, State>): unknown;
   /** The server drains: a last message may be sent here. */
   drain?(peer: Peer<In, Out, State>, notice: DrainNotice): unknown;
   /** The connection has ended. Undoes `open`: called once, after every other callback, for each peer whose `open` returned. */

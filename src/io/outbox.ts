@@ -77,14 +77,12 @@ export class Outbox {
     (this.#chunks ??= []).push(chunk);
   }
 
-  /** Asks for `outboxDrained` once at most `lowWater` bytes are buffered; false if that was asked already. */
-  markSlow(lowWater: number): boolean {
-    const first = this.#lowWater < 0;
+  /** Asks for `outboxDrained` once no more than `lowWater` bytes are buffered. */
+  notifyAt(lowWater: number): void {
     this.#lowWater = lowWater;
-    return first;
   }
 
-  /** Starts writing what is there; the promise is of that write, undefined if one is in flight or there is nothing. */
+  /** Starts to write; the promise is of what is queued up to now, undefined if a write is in flight or there is nothing. */
   flush(): Promise<void> | undefined {
     if (this.#writing || this.#failed || this.buffered === 0) return undefined;
     this.#writing = true;
@@ -101,6 +99,7 @@ export class Outbox {
   /** Forgets what is queued. */
   fail(): void {
     this.#failed = true;
+    this.#lowWater = -1;
     this.#chunks = this.#open = undefined;
     this.buffered = 0;
     this.#settle();
@@ -108,30 +107,30 @@ export class Outbox {
 
   async #write(): Promise<void> {
     try {
-      do {
-        const joined = this.#takeOpen();
-        const bytes = joined?.view() ?? this.#chunks!.shift()!;
-        for (let at = 0; at < bytes.length;) {
-          this.progressMs = this.#clock.now();
-          const count = await this.#conn.write(
-            at === 0 ? bytes : bytes.subarray(at),
-          );
-          at += count;
-          this.buffered -= count;
-          this.#counters.bytesOut += count;
-        }
-        if (joined !== undefined) returnWriter(joined);
-        if (this.buffered <= this.#lowWater) {
-          this.#lowWater = -1;
-          this.#owner.outboxDrained();
-        }
-      } while (this.buffered > 0 && !this.#failed);
+      const joined = this.#takeOpen();
+      const bytes = joined?.view() ?? this.#chunks!.shift()!;
+      for (let at = 0; at < bytes.length;) {
+        this.progressMs = this.#clock.now();
+        const count = await this.#conn.write(
+          at === 0 ? bytes : bytes.subarray(at),
+        );
+        at += count;
+        this.#counters.bytesOut += count;
+        if (!this.#failed) this.buffered -= count;
+      }
+      if (joined !== undefined) returnWriter(joined);
+      if (this.buffered <= this.#lowWater) {
+        this.#lowWater = -1;
+        this.#owner.outboxDrained();
+      }
     } catch (error) {
       if (!this.#failed) {
         this.fail();
         this.#owner.outboxFailed(error);
       }
     }
+    // What was queued meanwhile is not waited for: there may always be more of it.
+    if (this.buffered > 0 && !this.#failed) return void this.#write();
     this.progressMs = 0;
     this.#writing = false;
     this.#settle();

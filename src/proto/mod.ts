@@ -1,6 +1,9 @@
 export { formatAddress, sourceNetwork, unmapAddress } from "./address.ts";
 export { bytes, type BytesOptions } from "./codec/bytes.ts";
+export { checksummed } from "./codec/checksummed.ts";
 export type { Codec } from "./codec/codec.ts";
+export { compressed, type CompressedOptions } from "./codec/compressed.ts";
+export type { Compression } from "./codec/compression.ts";
 export { json, type JsonOptions } from "./codec/json.ts";
 export { msgpack, type MsgpackOptions } from "./codec/msgpack.ts";
 export {
@@ -48,5 +51,46 @@ export {
 } from "./framing/length_prefixed.ts";
 export { raw } from "./framing/raw.ts";
 export { varintPrefixed } from "./framing/varint_prefixed.ts";
+export {
+  type HelloFraming,
+  Negotiated,
+  negotiated,
+  type NegotiatedOptions,
+} from "./hello.ts";
+export type { Agreed, Agreement, Terms } from "./hello/agreement.ts";
+export {
+  HelloError,
+  type HelloErrorCode,
+  type HelloErrorOptions,
+} from "./hello/error.ts";
+export {
+  Hello,
+  type HelloParts,
+  type HelloRole,
+  type HelloSecrets,
+} from "./hello/handshake.ts";
 export { Timer, TimerWheel } from "./timer_wheel.ts";
 export { TokenBucket } from "./token_bucket.ts";
+export {
+  type DedupeLimits,
+  DEFAULT_DEDUPE_LIMITS,
+} from "./rpc/dedupe_window.ts";
+export {
+  RequestLostError,
+  RPC_CODES,
+  RpcError,
+  type RpcErrorObject,
+  type RpcErrorOptions,
+} from "./rpc/errors.ts";
+export {
+  type RpcId,
+  type RpcMessage,
+  rpcNotification,
+  type RpcOutcome,
+  type RpcRequest,
+  type RpcResponse,
+} from "./rpc/messages.ts";
+export {
+  DEFAULT_RPC_LIMITS,
+  type RpcServerLimits,
+} from "./rpc/server_machine.ts";

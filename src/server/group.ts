@@ -1,7 +1,7 @@
 import { Connection } from "../io/connection.ts";
 import type { Peer } from "../io/peer.ts";
 import { nextTurn } from "../io/turn.ts";
-import { writeFrame } from "../proto/frame_writer.ts";
+import { encodeFrame, writeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import { Batch } from "./batch.ts";
 import { Member, type MemberGroup } from "./member.ts";
@@ -109,8 +109,8 @@ export class Group<In, Out = In, State = unknown> {
         name,
         slow,
         maxWaitingBytes,
-        ...(gap === undefined ? {} : { gap }),
       },
+      notice: gap && ((missed) => encodeFrame(wire, gap(missed))),
       settle: (member) => this.#settle(member),
       lags: (member, lags) => this.#lags(member, lags),
       remove: (member) => this.delete(member.connection),
@@ -183,7 +183,9 @@ export class Group<In, Out = In, State = unknown> {
     this.#open.appended(this.#key?.(message), except);
     this.#schedule();
     if (this.#inner.options.slow === "drop newest") {
-      for (const member of this.#lagging) if (member.isFull) recipients--;
+      for (const member of this.#lagging) {
+        if (member.isFull && member.connection !== except) recipients--;
+      }
     }
     return recipients;
   }

@@ -12,9 +12,9 @@ interface Waiting {
 /** What a member needs of its group. */
 export interface MemberGroup<In, Out, State> {
   /** Its options, completed. */
-  readonly options:
-    & Required<Omit<GroupOptions<Out>, "key" | "gap">>
-    & Pick<GroupOptions<Out>, "gap">;
+  readonly options: Required<Omit<GroupOptions<Out>, "key" | "gap">>;
+  /** Encodes the notice of a gap; undefined if members are not told. */
+  readonly notice: ((missed: number) => Uint8Array) | undefined;
   /** Hands `member` all that was broadcast up to now. */
   settle(member: Member<In, Out, State>): void;
   /** The member began to lag, or has caught up. */
@@ -63,16 +63,23 @@ export class Member<In, Out, State> implements Feed {
 
   /** Takes the messages of `batch` from `taken` to `to`. */
   take(batch: Batch, to: number): void {
-    batch.forEachRun(this.connection, this.taken, to, (from, to) => {
-      if (!this.#lags && !this.connection.isSlow) {
-        this.connection.share(batch.bytes(from, to), to - from);
-      } else {
-        for (let index = from; index < to; index++) {
-          this.#wait(batch.bytes(index, index + 1), batch.key(index));
-        }
+    const { connection } = this;
+    batch.forEachRun(connection, this.taken, to, (from, to) => {
+      const run = batch.bytes(from, to);
+      if (this.#keepsUp && run.length <= connection.roomBytes) {
+        return connection.share(run, to - from);
+      }
+      for (let index = from; index < to; index++) {
+        const bytes = batch.bytes(index, index + 1);
+        if (this.#keepsUp) connection.share(bytes, 1);
+        else this.#wait(bytes, batch.key(index));
       }
     });
     this.taken = to;
+  }
+
+  get #keepsUp(): boolean {
+    return !this.#lags && !this.connection.isSlow;
   }
 
   #wait(bytes: Uint8Array, key: unknown): void {
@@ -148,14 +155,21 @@ export class Member<In, Out, State> implements Feed {
 
   #tellGap(): void {
     if (this.#missed === 0) return;
+    const notice = this.#group.notice?.(this.#missed);
+    // Shared, not sent: what was broadcast in this turn comes after the gap.
+    if (notice !== undefined) this.connection.share(notice, 1);
+    this.#countGap();
+  }
+
+  #countGap(): void {
+    if (this.#missed === 0) return;
     const count = this.#missed;
     this.#missed = 0;
     this.connection.missed(this.#group.options.name, count);
-    const notice = this.#group.options.gap?.(count);
-    if (notice !== undefined) this.connection.send(notice);
   }
 
   leave(): void {
+    this.#countGap();
     this.#group.remove(this);
   }
 }

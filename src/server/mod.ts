@@ -14,3 +14,19 @@ export {
   type ServerParts,
   type ServerStatus,
 } from "./server.ts";
+export {
+  type RpcFailure,
+  type RpcHandler,
+  rpcHandler,
+  type RpcHandlerOptions,
+  type RpcWindow,
+} from "./rpc.ts";
+export {
+  RpcContext,
+  type RpcContextParts,
+  type RpcMethod,
+  type RpcMethods,
+  type RpcPeer,
+  type RpcSession,
+  withParams,
+} from "./rpc_context.ts";

@@ -18,10 +18,10 @@ import {
   type RpcServerLimits,
   RpcServerMachine,
 } from "../proto/rpc/server_machine.ts";
-import type { Timer } from "../proto/timer_wheel.ts";
-import { alarm, type Clock, systemClock } from "../io/clock.ts";
+import { type Clock, systemClock } from "../io/clock.ts";
 import type { HandlerCallbacks } from "../io/handler.ts";
 import { completeLimits } from "../io/limits.ts";
+import { MachineTimer } from "../io/machine_timer.ts";
 import type { Ending, Peer } from "../io/peer.ts";
 import {
   RpcContext,
@@ -168,8 +168,7 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
   readonly peer: RpcPeer<State>;
   readonly #service: Service<State>;
   readonly #machine: RpcServerMachine;
-  #timer: Timer | undefined;
-  #wakesAtMs = Infinity;
+  readonly #timer: MachineTimer;
   /** Resolves when there is room for more calls. */
   #room: PromiseWithResolvers<void> | undefined;
   /** Resolves when all requests are answered. */
@@ -189,6 +188,7 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
     this.clock = clock;
     const scope = options.window?.scope?.(peer, state) ?? "";
     this.#machine = new RpcServerMachine(this, limits, window, scope);
+    this.#timer = new MachineTimer(clock, this.#machine);
   }
 
   notify(method: string, params?: object): boolean {
@@ -198,7 +198,7 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
   receive(message: unknown): Promise<void> | undefined {
     const nowMs = this.clock.now();
     this.#machine.receive(message, nowMs);
-    this.#schedule(nowMs);
+    this.#timer.schedule(nowMs);
     if (!this.#machine.isFull) return undefined;
     this.#heedEnd();
     this.#room ??= Promise.withResolvers();
@@ -218,9 +218,7 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
 
   close(): void {
     this.#machine.close();
-    if (this.#machine.pending === 0 && this.#timer !== undefined) {
-      this.clock.cancel(this.#timer);
-    }
+    if (this.#machine.pending === 0) this.#timer.stop();
   }
 
   /** A connection that has failed waits for nothing. */
@@ -231,19 +229,6 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
       this.#room?.resolve();
       this.#finished?.resolve();
     }, { once: true });
-  }
-
-  #schedule(nowMs: number): void {
-    const { dueMs } = this.#machine;
-    if (dueMs >= this.#wakesAtMs) return;
-    if (this.#timer !== undefined) this.clock.cancel(this.#timer);
-    this.#wakesAtMs = dueMs;
-    this.#timer = alarm(this.clock, dueMs - nowMs, () => {
-      this.#wakesAtMs = Infinity;
-      const nowMs = this.clock.now();
-      this.#machine.advance(nowMs);
-      this.#schedule(nowMs);
-    });
   }
 
   has(method: string): boolean {

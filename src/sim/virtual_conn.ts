@@ -19,6 +19,8 @@ export interface ConnOwner {
 export interface Place {
   /** The process that has this end. */
   readonly owner: ConnOwner;
+  /** The name of its host. */
+  readonly host: string;
   /** Its address on the connection. */
   readonly address: Deno.Addr;
   /** The same for a person: `server:9999`. */
@@ -60,12 +62,11 @@ interface Parts {
 export class VirtualConn implements Conn {
   readonly localAddr: Deno.Addr;
   readonly remoteAddr: Deno.Addr;
-  /** Where it is, for a person. */
-  readonly label: string;
-  /** Where its peer is, for a person. */
-  readonly peerLabel: string;
+  /** Where it is. */
+  readonly here: Place;
+  /** Where its peer is. */
+  readonly there: Place;
   readonly #clock: Clock;
-  readonly #owner: ConnOwner;
   readonly #in: Pipe;
   readonly #out: Pipe;
   readonly #opened: (conn: VirtualConn) => boolean;
@@ -85,10 +86,9 @@ export class VirtualConn implements Conn {
   private constructor(parts: Parts) {
     this.localAddr = parts.here.address;
     this.remoteAddr = parts.there.address;
-    this.label = parts.here.label;
-    this.peerLabel = parts.there.label;
+    this.here = parts.here;
+    this.there = parts.there;
     this.#clock = parts.clock;
-    this.#owner = parts.here.owner;
     this.#in = parts.input;
     this.#out = parts.output;
     this.#opened = parts.opened;
@@ -184,11 +184,12 @@ export class VirtualConn implements Conn {
     this.#waiting = [];
     this.#in.discard();
     this.#out.drop();
-    this.#owner.conns.delete(this);
+    this.here.owner.conns.delete(this);
   }
 
   /** Ends both ends at once, as a middlebox does that has lost its table. */
   cut(): void {
+    if (this.#state !== "open" && this.#peer.#state !== "open") return;
     for (const end of [this, this.#peer]) {
       end.#fail(new Deno.errors.ConnectionReset("The connection was reset"));
       end.#observe("reset", end, 0);
@@ -201,7 +202,7 @@ export class VirtualConn implements Conn {
     this.#out.end(nowMs);
     if (this.#in.unreadBytes > 0) this.#out.reset(nowMs);
     this.#in.discard();
-    this.#owner.conns.delete(this);
+    this.here.owner.conns.delete(this);
     this.#schedule();
     this.#peer.#schedule();
   }
@@ -263,7 +264,7 @@ export class VirtualConn implements Conn {
 
   /** How many of `wanted` bytes the programs of this host take at once. */
   #mayRead(wanted: number): number {
-    const rate = this.#owner.readBytesPerSecond;
+    const rate = this.here.owner.readBytesPerSecond;
     if (rate === Infinity) return wanted;
     if (rate === 0 || this.#clock.now() < this.#readAgainMs) return 0;
     const share = Math.max(Math.floor(rate / SLOW_READS_PER_SECOND), 1);
@@ -271,7 +272,7 @@ export class VirtualConn implements Conn {
   }
 
   #pace(count: number): void {
-    const rate = this.#owner.readBytesPerSecond;
+    const rate = this.here.owner.readBytesPerSecond;
     if (rate === Infinity) return;
     const pauseMs = count / rate * 1000;
     this.#readAgainMs = this.#clock.now() + pauseMs;

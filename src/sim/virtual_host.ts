@@ -14,7 +14,7 @@ export interface HostParts {
   /** The chance of its programs. */
   random: () => number;
   /** Makes the roads of a process. */
-  road: (process: VirtualProcess) => Transport;
+  road: (process: VirtualProcess, host: VirtualHost) => Transport;
   /** Is told that the host went down or came up. */
   changed: (type: "crashed" | "restarted" | "killed") => void;
 }
@@ -128,7 +128,7 @@ export class VirtualHost {
   }
 
   #roads(): Transports {
-    const road = this.#parts.road(this.#process);
+    const road = this.#parts.road(this.#process, this);
     return { tcp: road, tls: road, unix: road, memory: road };
   }
 }

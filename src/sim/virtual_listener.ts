@@ -2,6 +2,8 @@ import type { Endpoint } from "../io/endpoint.ts";
 import type { Conn, Listener } from "../io/transport.ts";
 import type { VirtualConn } from "./virtual_conn.ts";
 
+const LOOPBACK_REGEXP = /^(localhost|127\.0\.0\.1|::1)$/;
+
 /** A listening socket of a virtual host. */
 export class VirtualListener implements Listener {
   readonly endpoint: Endpoint;
@@ -16,6 +18,12 @@ export class VirtualListener implements Listener {
     this.endpoint = endpoint;
     this.#backlog = backlog;
     this.#closed = closed;
+  }
+
+  /** Whether it hears who connects: one that is bound to the loopback interface hears its own host alone. */
+  hears(local: boolean): boolean {
+    return local || !("hostname" in this.endpoint) ||
+      !LOOPBACK_REGEXP.test(this.endpoint.hostname);
   }
 
   /** Whether no more connections may wait to be accepted. */

@@ -6,10 +6,13 @@ import {
   type LinkOptions,
 } from "../proto/sim/link.ts";
 import type { NetworkEvent, NetworkObserver } from "./network_event.ts";
-import { SocketTable } from "./socket_table.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 import { processOf, VirtualHost } from "./virtual_host.ts";
 import { VirtualNames } from "./virtual_names.ts";
+import { type Fabric, VirtualSockets } from "./virtual_sockets.ts";
+
+/** Where the ports begin that the system chooses (RFC 6335, section 6); it begins again after the last. */
+const FIRST_DYNAMIC_PORT = 49152;
 
 /** Options of a {@linkcode VirtualNetwork}. */
 export interface VirtualNetworkOptions {
@@ -75,7 +78,9 @@ export class VirtualNetwork {
   /** By name and by address. */
   readonly #reachable = new Map<string, VirtualHost>();
   readonly #links = new Map<string, { from: string; to: string; link: Link }>();
+  /** Pairs of hosts, in both orders. */
   readonly #cuts = new Set<string>();
+  readonly #fabric: Fabric;
 
   /** Starts without hosts. */
   constructor(options: VirtualNetworkOptions = {}) {
@@ -86,6 +91,15 @@ export class VirtualNetwork {
     this.names = new VirtualNames(this.#reachable);
     this.#defaults = completeLink(link, DEFAULT_LINK_OPTIONS);
     this.#observe = options.observe;
+    let ports = 0;
+    this.#fabric = {
+      clock,
+      names: this.names,
+      link: (from, to) => this.#link(from.name, to.name),
+      freePort: () =>
+        FIRST_DYNAMIC_PORT + ports++ % (65536 - FIRST_DYNAMIC_PORT),
+      tell: (type, from, to, bytes) => this.#tell(type, from, to, bytes),
+    };
   }
 
   /** The host called `name`; it is there from when it is first asked for. */
@@ -98,7 +112,7 @@ export class VirtualNetwork {
       address: `10.${number >> 16}.${number >> 8 & 255}.${number & 255}`,
       clock: this.clock,
       random: this.#generator(),
-      sockets: (process) => new SocketTable({})
+      road: (process, host) => new VirtualSockets(process, host, this.#fabric),
       changed: (type) => {
         this.#refresh();
         this.#tell(type, name, name);
@@ -107,5 +121,88 @@ export class VirtualNetwork {
     this.#hosts.set(name, host);
     this.#reachable.set(name, host).set(host.address, host);
     return host;
+  }
+
+  /**
+   * Sets how the link between two hosts behaves from now on, in both directions; what is not given is as in the
+   * network's own `link`.
+   *
+   * @throws {RangeError} If a value is negative, or the loss is total.
+   */
+  link(a: string, b: string, options: LinkOptions): void {
+    const complete = completeLink(options, this.#defaults);
+    this.#link(a, b).options = this.#link(b, a).options = complete;
+  }
+
+  /**
+   * Lets nothing through between the hosts `a` and the hosts `b`; without `b`, between `a` and every other. Nobody is
+   * told: connections stall, and go on after `heal` unless somebody has given up.
+   */
+  partition(a: string | string[], b?: string | string[]): void {
+    this.#separate("partitioned", a, b);
+  }
+
+  /** Undoes `partition`; without arguments, all of them. */
+  heal(
+    a: string | string[] = [...this.#hosts.keys()],
+    b?: string | string[],
+  ): void {
+    this.#separate("healed", a, b);
+  }
+
+  /** Resets every connection between two hosts, at both ends, as a middlebox does that has lost its table. */
+  reset(a: string, b: string): void {
+    for (const conn of processOf(this.host(a)).conns) {
+      if (conn.there.host === b) conn.cut();
+    }
+  }
+
+  #separate(
+    type: "partitioned" | "healed",
+    a: string | string[],
+    b: string | string[] = [...this.#hosts.keys()],
+  ): void {
+    for (const from of [a].flat()) {
+      for (const to of [b].flat()) {
+        if (from === to) continue;
+        for (const key of [`${from} ${to}`, `${to} ${from}`]) {
+          if (type === "partitioned") this.#cuts.add(key);
+          else this.#cuts.delete(key);
+        }
+        this.#tell(type, from, to);
+      }
+    }
+    this.#refresh();
+  }
+
+  /** Brings every link up or down as its ends and the partitions say. */
+  #refresh(): void {
+    for (const { from, to, link } of this.#links.values()) {
+      link.up = this.#isUp(from, to);
+    }
+  }
+
+  #isUp(from: string, to: string): boolean {
+    return this.host(from).isUp && this.host(to).isUp &&
+      !this.#cuts.has(`${from} ${to}`);
+  }
+
+  #link(from: string, to: string): Link {
+    const key = `${from} ${to}`;
+    const known = this.#links.get(key);
+    if (known !== undefined) return known.link;
+    const link = new Link(this.#defaults, this.#generator());
+    link.up = this.#isUp(from, to);
+    this.#links.set(key, { from, to, link });
+    return link;
+  }
+
+  /** A source of chance of its own: what one host or link draws does not change what another gets. */
+  #generator(): () => number {
+    return seededRandom(this.#chance() * 0x100000000);
+  }
+
+  #tell(type: NetworkEvent["type"], from: string, to: string, bytes = 0): void {
+    this.#observe?.({ atMs: this.clock.now(), type, from, to, bytes });
   }
 }

@@ -1,9 +1,11 @@
 import type { Link } from "../proto/sim/link.ts";
 import { abortable } from "../io/abortable.ts";
-import type { Endpoint } from "../io/endpoint.ts";
+import { alarm } from "../io/clock.ts";
+import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import { EndpointError } from "../io/endpoint_error.ts";
 import type {
   Conn,
+  Listener,
   Transport,
   TransportConnectOptions,
   TransportListenOptions,
@@ -16,9 +18,6 @@ import { VirtualListener } from "./virtual_listener.ts";
 import type { VirtualNames } from "./virtual_names.ts";
 import type { VirtualProcess } from "./virtual_process.ts";
 
-/** Where the ports begin that the system chooses (RFC 6335, section 6). */
-const FIRST_DYNAMIC_PORT = 49152;
-
 /** How long the first attempt to connect waits for an answer; each further one waits twice as long (RFC 6298). */
 const CONNECT_RETRY_MS = 1000;
 
@@ -28,8 +27,6 @@ const CONNECT_ATTEMPTS = 7;
 /** Connections that wait to be accepted, unless told otherwise. */
 const BACKLOG = 4096;
 
-const LOOPBACK = /^(localhost|127\.0\.0\.1|::1)$/;
-
 /** What joins the hosts. */
 export interface Fabric {
   /** The time. */
@@ -38,6 +35,8 @@ export interface Fabric {
   readonly names: VirtualNames;
   /** How packets travel. */
   link(from: VirtualHost, to: VirtualHost): Link;
+  /** A port that is not in use. */
+  freePort(): number;
   /** Tells the observer. */
   tell(
     type: NetworkEvent["type"],
@@ -45,6 +44,27 @@ export interface Fabric {
     to: string,
     bytes?: number,
   ): void;
+}
+
+/** What a listener occupies on its host. */
+function keyOf(endpoint: Endpoint): string {
+  return "port" in endpoint ? `:${endpoint.port}` : formatEndpoint(endpoint);
+}
+
+function placeOf(
+  owner: VirtualProcess,
+  { name, address }: VirtualHost,
+  endpoint: Endpoint,
+): Place {
+  const label = `${name}${keyOf(endpoint)}`;
+  return {
+    owner,
+    host: name,
+    label,
+    address: "port" in endpoint
+      ? { transport: "tcp", hostname: address, port: endpoint.port }
+      : { transport: "unix", path: label },
+  };
 }
 
 /** The sockets of one process, as a road for endpoints of every scheme; `tls` travels as it is, in the clear. */
@@ -60,36 +80,35 @@ export class VirtualSockets implements Transport {
     this.#fabric = fabric;
   }
 
-  async listen(
+  listen(
     endpoint: Endpoint,
     options: TransportListenOptions,
-  ): Promise<VirtualListener> {
-    if (!this.#process.alive) return await new Promise(() => {});
+  ): Listener | Promise<Listener> {
+    const { listeners, alive } = this.#process;
+    if (!alive) return new Promise(() => {});
     try {
-      return this.#listen(endpoint, options.backlog ?? BACKLOG);
+      const bound = this.#bind(endpoint);
+      const key = keyOf(bound);
+      if (listeners.has(key)) {
+        throw new Deno.errors.AddrInUse("Somebody else listens there");
+      }
+      const { backlog = BACKLOG } = options;
+      const closed = () => listeners.delete(key);
+      const listener = new VirtualListener(bound, backlog, closed);
+      listeners.set(key, listener);
+      return listener;
     } catch (error) {
       throw new EndpointError("listen on", endpoint, error);
     }
   }
 
-  #listen(endpoint: Endpoint, backlog: number): VirtualListener {
-    const { listeners } = this.#process;
-    let bound = endpoint;
-    if ("port" in endpoint) {
-      const { hostname, port } = endpoint;
-      if (this.#fabric.names.lookUp(hostname, this.#host) !== this.#host) {
-        throw new Deno.errors.AddrNotAvailable("It is another host's address");
-      }
-      bound = { ...endpoint, port: port || this.#process.freePort() };
+  #bind(endpoint: Endpoint): Endpoint {
+    if (!("port" in endpoint)) return endpoint;
+    const { names, freePort } = this.#fabric;
+    if (names.lookUp(endpoint.hostname, this.#host) !== this.#host) {
+      throw new Deno.errors.AddrNotAvailable("It is another host's address");
     }
-    const key = keyOf(bound);
-    if (listeners.has(key)) {
-      throw new Deno.errors.AddrInUse("Somebody else listens there");
-    }
-    const closed = () => listeners.delete(key);
-    const listener = new VirtualListener(bound, backlog, closed);
-    listeners.set(key, listener);
-    return listener;
+    return { ...endpoint, port: endpoint.port || freePort() };
   }
 
   async connect(
@@ -101,12 +120,75 @@ export class VirtualSockets implements Transport {
       const conn = await abortable(dialling, signal);
       if (this.#process.alive) return conn;
     } catch (error) {
-      void dialling.then((conn) => conn.close(), () => {});
+      dialling.then((conn) => conn.close(), () => {});
       if (this.#process.alive) {
         signal?.throwIfAborted();
         throw new EndpointError("connect to", endpoint, error);
       }
     }
+    // The program that dialled is dead.
     return await new Promise(() => {});
+  }
+
+  async #dial(
+    endpoint: Endpoint,
+    signal: AbortSignal | undefined,
+  ): Promise<VirtualConn> {
+    const { names, clock, tell, freePort } = this.#fabric;
+    const [to, from] = "port" in endpoint
+      ? [
+        names.lookUp(endpoint.hostname, this.#host),
+        { ...endpoint, port: freePort() },
+      ]
+      : [this.#host, endpoint];
+    const client = placeOf(this.#process, this.#host, from);
+    for (let attempt = 0; attempt < CONNECT_ATTEMPTS; attempt++) {
+      const conn = to && await this.#attempt(client, to, endpoint);
+      if (conn !== undefined) return conn;
+      tell("unanswered", client.label, formatEndpoint(endpoint));
+      await clock.sleep(CONNECT_RETRY_MS * 2 ** attempt, signal);
+      signal?.throwIfAborted();
+    }
+    throw new Deno.errors.TimedOut("Nobody answers");
+  }
+
+  /** Shakes hands with whoever listens; undefined if no answer comes. */
+  async #attempt(
+    client: Place,
+    host: VirtualHost,
+    endpoint: Endpoint,
+  ): Promise<VirtualConn | undefined> {
+    const { clock, link, tell } = this.#fabric;
+    const forth = link(this.#host, host);
+    const back = link(host, this.#host);
+    if (!await this.#travels(forth)) return undefined;
+    const server = placeOf(processOf(host), host, endpoint);
+    const listener = processOf(host).listeners.get(keyOf(endpoint));
+    const heard = listener?.hears(host === this.#host);
+    if (heard && listener!.isFull) return undefined;
+    if (!await this.#travels(back)) return undefined;
+    if (!heard) {
+      tell("refused", server.label, client.label);
+      throw new Deno.errors.ConnectionRefused("Nobody listens there");
+    }
+    tell("connected", client.label, server.label);
+    const conn = VirtualConn.pair({
+      clock,
+      client: { place: client, link: forth },
+      server: { place: server, link: back },
+      opened: (conn) => listener!.offer(conn),
+      observe: (type, { there, here }, bytes) =>
+        tell(type, there.label, here.label, bytes),
+    });
+    alarm(clock, forth.lifetimeMs(), () => conn.cut());
+    return conn;
+  }
+
+  async #travels(link: Link): Promise<boolean> {
+    if (!link.up) return false;
+    const { clock } = this.#fabric;
+    const nowMs = clock.now();
+    await clock.sleep(link.arrivalMs(0, nowMs) - nowMs);
+    return link.up;
   }
 }

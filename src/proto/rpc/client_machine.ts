@@ -1,9 +1,8 @@
 import { RequestLostError, RPC_CODES, RpcError } from "./errors.ts";
+import { RemoteProtocolError } from "../errors.ts";
 import {
   isAnswer,
-  isId,
   isObject,
-  response,
   type RpcMessage,
   rpcNotification,
   type RpcRequest,
@@ -16,7 +15,7 @@ export interface RpcClientHost {
   send(message: RpcMessage): boolean;
   /** The server has sent a notification. */
   notified(method: string, params: unknown): void;
-  /** The server has sent an answer that nobody waits for: a late one, a second one, or one with a wrong id. */
+  /** The server has sent what nobody waits for: an answer that is late, comes twice or has a wrong id, or a request. */
   stray(message: unknown): void;
 }
 
@@ -58,6 +57,8 @@ export class RpcClientCall {
   readonly dueMs: number;
   /** Whether it was ever sent. */
   sent = false;
+  /** Why the server did not begin it; it may be sent again over the next connection. */
+  refused: RpcError | undefined;
   /** Items that the server may still send. */
   credit: number;
 
@@ -152,6 +153,7 @@ export class RpcClientMachine {
     }
     this.#slow = !this.#host.send(request);
     call.sent = true;
+    call.refused = undefined;
   }
 
   /** The server keeps up again: sends what has waited for that. */
@@ -214,13 +216,8 @@ export class RpcClientMachine {
       const call = this.#calls.get(params.token);
       if (call?.waiter.item !== undefined) return this.#item(call, params);
     }
-    if (id === undefined) {
-      this.#host.notified(method, params);
-    } else if (isId(id) && this.#connected) {
-      const message = "A client has no methods";
-      const error = { code: RPC_CODES.methodNotFound, message };
-      this.#host.send([response(id, { error })][0]!);
-    }
+    if (id === undefined) this.#host.notified(method, params);
+    else this.#host.stray(message);
   }
 
   #item(call: RpcClientCall, { value }: UncheckedRequest): void {
@@ -242,23 +239,26 @@ export class RpcClientMachine {
 
   #answered(message: UncheckedRequest): void {
     const call = this.#calls.get(message.id);
-    if (call === undefined || !isAnswer(message) && !("result" in message)) {
-      return this.#host.stray(message);
+    if (call === undefined) return this.#host.stray(message);
+    // Some servers send both members, one of them null.
+    if (message.error !== undefined && message.error !== null) {
+      return this.#refused(call, receivedError(message.error));
     }
-    const error = message.error === undefined || message.error === null
-      ? undefined
-      : receivedError(message.error);
-    const { key } = call.question;
-    if (error?.code === RPC_CODES.shuttingDown && key !== undefined) {
-      // It was not begun: the next connection may carry it out.
-      this.#unsent.add(call);
-      this.#slow = true;
+    this.#forget(call);
+    if (isAnswer(message)) call.waiter.succeed(message.result);
+    else call.waiter.fail(noAnswer(call));
+  }
+
+  #refused(call: RpcClientCall, error: RpcError): void {
+    if (
+      error.code === RPC_CODES.shuttingDown && call.question.key !== undefined
+    ) {
+      call.refused = error;
       return;
     }
     this.#forget(call);
-    if (error === undefined) call.waiter.succeed(message.result);
-    else if (error.code !== RPC_CODES.deadlineExceeded) call.waiter.fail(error);
-    else call.waiter.expire(error);
+    if (error.code === RPC_CODES.deadlineExceeded) call.waiter.expire(error);
+    else call.waiter.fail(error);
   }
 
   /** Gives up on the requests whose time is over. */
@@ -294,14 +294,26 @@ export class RpcClientMachine {
       const { method, key } = call.question;
       if (key !== undefined && !final) continue;
       this.#forget(call);
-      call.waiter.fail(new RequestLostError(method, call.sent, cause));
+      const lost = call.refused ??
+        new RequestLostError(method, call.sent, cause);
+      call.waiter.fail(lost);
     }
   }
 }
 
+function noAnswer({ question }: RpcClientCall): RemoteProtocolError {
+  return new RemoteProtocolError(
+    "invalid_message",
+    `Cannot read the answer to '${question.method}': it has neither a result nor an error`,
+    { recoverable: true },
+  );
+}
+
 /** What a server sent as an error, whatever it is made of. */
 function receivedError(error: unknown): RpcError {
-  const { code, message, data } = isObject(error) ? error : {} as UncheckedRequest;
+  const { code, message, data } = isObject(error)
+    ? error
+    : {} as UncheckedRequest;
   return new RpcError(
     Number.isSafeInteger(code) ? code as number : RPC_CODES.internalError,
     typeof message === "string" ? message : "The server sent no reason",

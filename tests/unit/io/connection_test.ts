@@ -364,27 +364,34 @@ Deno.test("maxBufferedBytes cuts off a peer whose sender does not wait", async (
 
 Deno.test("a connection is read from while something is always queued for it", async () => {
   let feeding = true;
+  let least = Infinity;
   await using virtual = await VirtualServer.start({
     // This fills the pipe and nothing else.
-    open: (peer) => void peer.send("x".repeat(65_532)),
+    open(peer) {
+      for (let i = 0; i < 16; i++) peer.send("x".repeat(4092));
+    },
     message(peer, message) {
       if (message === "enough") feeding = false;
+      if (message !== "start") return;
       const feed = async () => {
-        while (feeding) {
-          peer.send("x".repeat(9_996));
-          await (peer.isSlow ? peer.drained() : turns(1));
+        for (; feeding; await turns(1)) {
+          least = Math.min(least, peer.bufferedBytes);
+          if (peer.bufferedBytes < 50_000) peer.send("x".repeat(4092));
         }
         peer.send("end");
       };
+      peer.send("x".repeat(4092));
       void feed();
     },
   });
   using client = await virtual.dial();
   await client.send(frame("start"));
+  await turns(10);
   for (let frames = 0;; frames++) {
     if (frames === 50) await client.send(frame("enough"));
     if ((await client.receiveFrame()).length === 3) break;
     await turns(2);
+    assert(least > 0, "nothing was queued");
     assert(frames < 500, "it is never heard");
   }
 });
