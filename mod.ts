@@ -30,5 +30,6 @@ export * from "./src/proto/mod.ts";
 export * from "./src/io/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/client/mod.ts";
+export * from "./src/sim/mod.ts";
 export * from "./src/observe/mod.ts";
 export * from "./src/cli/mod.ts";

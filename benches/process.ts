@@ -213,13 +213,28 @@ export async function residentKib(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
 }
 
-/** Clock ticks a second in which the system counts the time of processes. */
+/** Clock ticks a second in which the system counts processor time. */
 const TICKS_PER_SECOND = 100;
 
-/** Nanoseconds of processor time that a process has used. */
-export async function cpuNs(pid: number): Promise<number> {
-  const stat = await output(LOAD_CORE, ["cat", `/proc/${pid}/stat`]);
-  // The name in brackets may have spaces; user and system time are 14th, 15th.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 1e9 / TICKS_PER_SECOND;
+function seconds(ticks: (string | undefined)[]): number {
+  return ticks.reduce((sum, field) => sum + Number(field), 0) /
+    TICKS_PER_SECOND;
+}
+
+/** Processor time that a process has used, and that both cores have. */
+export async function cpuSeconds(
+  pid: number,
+): Promise<{ process: number; cores: number }> {
+  const files = [`/proc/${pid}/stat`, "/proc/stat"];
+  const text = await output(LOAD_CORE, ["cat", ...files]);
+  // The name in brackets may have spaces; user and system time follow as 12th
+  // and 13th. Of a core: user, nice, system, idle, wait, irq, softirq, steal.
+  const own = text.slice(text.indexOf(") ") + 2).split(" ");
+  let cores = 0;
+  for (const core of [SERVER_CORE, LOAD_CORE]) {
+    const line = new RegExp(`^cpu${core} (.+)$`, "m").exec(text)?.[1] ?? "";
+    const times = line.split(" ");
+    cores += seconds([...times.slice(0, 3), times[7]]);
+  }
+  return { process: seconds(own.slice(11, 13)), cores };
 }

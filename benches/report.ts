@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { Bar, Load, Sample, Suite } from "./suite.ts";
+import {
+  type Bar,
+  type Load,
+  MAX_DISTURBED,
+  type Sample,
+  type Suite,
+} from "./suite.ts";
 
 /** What one server did under one load. */
 export interface Result {
@@ -177,6 +183,16 @@ export function text(suite: SuiteReport): string {
       const indent = "\n" + " ".repeat(start.length);
       lines.push((start + remarks.join(indent)).trimEnd());
     }
+  }
+  const disturbed =
+    suite.samples.filter(({ values }) =>
+      (values.disturbed ?? 0) > MAX_DISTURBED
+    ).length;
+  if (disturbed > 0) {
+    const all = suite.samples.length;
+    lines.push(
+      `  disturbed by other programs: ${disturbed} of ${all} measurements`,
+    );
   }
   for (const [server, reason] of Object.entries(suite.absent)) {
     lines.push(`  left out: ${server}: ${reason}`);

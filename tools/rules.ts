@@ -12,6 +12,9 @@ const PURE_NODE_MODULES: ReadonlySet<string> = new Set([
   "node:zlib",
 ]);
 
+const SCENARIO_IMPORTS = "A scenario imports ../../mod.ts, @std/ names, " +
+  "npm:name@version with the whole version, and its own files alone";
+
 /** The folders of `src/`; each may import itself and what is not above it. */
 const LAYERS: Readonly<Record<string, number>> = {
   std: 0,
@@ -54,17 +57,19 @@ export function importFault(
   if (/^\.\.?\//.test(specifier)) {
     return targetFault(file, posix.join(posix.dirname(file), specifier));
   }
+  const isWhole = /^npm:(@[^/]+\/)?[^/@]+@\d+\.\d+\.\d+(\/|$)/.test(specifier);
   if (file.startsWith("scenarios/")) {
-    return specifier.startsWith("@std/")
+    // The client of a server that only one application needs, such as a broker, is no part of the library.
+    return specifier.startsWith("@std/") || isWhole
       ? undefined
-      : "A scenario imports ../../mod.ts, @std/ names and its own files alone";
+      : SCENARIO_IMPORTS;
   }
   if (specifier.startsWith("node:")) {
     return isPure(file) && !PURE_NODE_MODULES.has(specifier)
       ? "A pure core imports no node: module with side effects"
       : undefined;
   }
-  return /^npm:(@[^/]+\/)?[^/@]+@\d+\.\d+\.\d+(\/|$)/.test(specifier)
+  return isWhole
     ? undefined
     : "A remote importer has no import map and no lock file of ours: import " +
       "a relative path or npm:name@version, with the whole version";
@@ -76,7 +81,7 @@ function targetFault(file: string, target: string): string | undefined {
     const own = file.split("/").slice(0, 2).join("/") + "/";
     return target === "mod.ts" || target.startsWith(own)
       ? undefined
-      : "A scenario imports ../../mod.ts, @std/ names and its own files alone";
+      : SCENARIO_IMPORTS;
   }
   const from = zone(file) ?? "";
   const to = zone(target) ?? "";

@@ -12,7 +12,7 @@
 // change of order ends the run with an error. The first fifth of SECONDS is
 // warm-up and not counted. Prints one line of JSON: deliveries in total and per
 // second, and percentiles in microseconds of the time from the publisher's write to a
-// member's read, and to the last member's.
+// member's read, and to the last member's, and its own processor time.
 //
 //   hub   4-byte length and JSON: {"type":"broadcast","content":"…"} reaches the
 //         others with "from" and "timestamp", the sender gets broadcast_sent with
@@ -381,9 +381,10 @@ int main(int argc, char **argv) {
   finish(ep);
   printf("{\"members\":%d,\"contentBytes\":%zu,\"inFlight\":%llu,"
          "\"total\":%llu,\"perSecond\":%.0f,\"broadcasts\":%llu,\"p50Us\":%ld,\"p99Us\":%ld,"
-         "\"finishedP50Us\":%ld,\"finishedP99Us\":%ld}\n",
+         "\"finishedP50Us\":%ld,\"finishedP99Us\":%ld,\"cpuSeconds\":%.3f}\n",
          members, content_len, in_flight, delivered, counted / elapsed, sent,
          percentile(&delivery, .5), percentile(&delivery, .99),
-         percentile(&completion, .5), percentile(&completion, .99));
+         percentile(&completion, .5), percentile(&completion, .99),
+         cpu_seconds());
   return 0;
 }

@@ -10,7 +10,7 @@
 // frame; with `json` the first on each connection must be an echo_response
 // that carries the same content. The first fifth of SECONDS is warm-up and not
 // counted. Prints one line of JSON: messages in total and per second, MB per second
-// (of requests) and latency percentiles in microseconds.
+// (of requests), latency percentiles in microseconds, and its own processor time.
 //
 // With `drain` the server is expected to end first: load goes on until each
 // connection was closed or SECONDS have passed. An orderly close in the middle
@@ -219,9 +219,9 @@ int main(int argc, char **argv) {
   printf("{\"connections\":%d,\"window\":%d,\"requestBytes\":%zu,"
          "\"total\":%llu,\"perSecond\":%.0f,\"megabytesPerSecond\":%.1f,"
          "\"p50Us\":%ld,"
-         "\"p99Us\":%ld,\"p999Us\":%ld}\n",
+         "\"p99Us\":%ld,\"p999Us\":%ld,\"cpuSeconds\":%.3f}\n",
          connections, window, request_len, done, rate, rate * request_len / 1e6,
          percentile(&latency, .5), percentile(&latency, .99),
-         percentile(&latency, .999));
+         percentile(&latency, .999), cpu_seconds());
   return 0;
 }

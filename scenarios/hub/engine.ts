@@ -5,17 +5,28 @@
  * @module
  */
 
+import {
+  answer,
+  type Answered,
+  missing,
+  type Owed,
+  refuse,
+  reserve,
+  settled,
+} from "./answers.ts";
+import type { Cluster, Task } from "./cluster.ts";
 import type {
   ClientEntry,
   CustomMessage,
   ErrorCode,
   FromHub,
+  MaybePartial,
   ServerStats,
   ToHub,
 } from "./messages.ts";
 
 /** A client, as the engine sees it. */
-export interface HubPeer {
+export interface HubPeer extends Answered {
   /** Address and port that the hub sees. */
   readonly address: string;
   /** Whether it takes less than it is sent. */
@@ -24,7 +35,6 @@ export interface HubPeer {
   idleMs: number;
   /** What the hub knows of it. */
   readonly state: Client;
-  send(message: FromHub): boolean;
 }
 
 /** Clients that are told things together. */
@@ -32,7 +42,7 @@ export interface Audience<P extends HubPeer> {
   readonly size: number;
   add(peer: P): void;
   delete(peer: P): void;
-  broadcast(message: FromHub, options: { except: P }): number;
+  broadcast(message: FromHub, options?: { except?: P }): number;
   [Symbol.iterator](): Iterator<P>;
 }
 
@@ -51,6 +61,22 @@ export interface HubWorld<P extends HubPeer> {
       "total_connections" | "total_messages" | "messages_out"
     >
     & Pick<ServerStats, "bytes_in" | "bytes_out">;
+  /** The other hubs, if there are any. */
+  cluster?: Cluster;
+}
+
+/** What one hub adds to the statistics of all. */
+interface Figures extends ReturnType<HubWorld<HubPeer>["figures"]> {
+  connected_clients: number;
+  named_clients: number;
+  /** Its rooms, as far as they are told; those that other hubs have too count once. */
+  rooms: string[];
+}
+
+/** What one hub adds to the list of all clients. */
+interface Listed {
+  clients: ClientEntry[];
+  total: number;
 }
 
 /** Answers messages of one type that the hub itself does not know; what it returns, or resolves to, is sent back. */
@@ -69,12 +95,20 @@ export class Client {
   rooms: Set<string> | undefined;
   /** Malformed frames in a row. */
   malformed = 0;
+  /** Answers that wait for other hubs, and those after them. */
+  owed: Owed | undefined;
+  /** Whether it is gone. */
+  hasLeft = false;
 }
 
 const HUB_NAME = "Portolan hub";
 const MAX_ROOMS = 64;
 const MAX_LISTED = 1000;
+/** Rooms that a hub tells another in one answer. */
+const MAX_ROOMS_TOLD = 10_000;
 const MAX_MALFORMED_IN_A_ROW = 10;
+/** Answers that a client may wait for before its next message is looked at. */
+const MAX_OWED = 1024;
 /** The shortest silence that a client may promise to break. */
 const MIN_TTL_MS = 1000;
 const NAME_REGEXP =
@@ -83,6 +117,7 @@ const NAME_REGEXP =
 /** The hub's behaviour. */
 export class HubEngine<P extends HubPeer = HubPeer> {
   readonly #world: HubWorld<P>;
+  readonly #cluster: Cluster | undefined;
   readonly #custom: Map<string, CustomHandler>;
   readonly #names = new Map<string, P>();
   readonly #ids = new Map<string, P>();
@@ -96,6 +131,12 @@ export class HubEngine<P extends HubPeer = HubPeer> {
     custom: Readonly<Record<string, CustomHandler>> = {},
   ) {
     this.#world = world;
+    this.#cluster = world.cluster;
+    this.#cluster?.attach({
+      perform: (task) => this.#perform(task),
+      lose: (key) => this.#loseName(key),
+      gap: (missed) => world.everyone.broadcast({ type: "gap", missed }),
+    });
     this.#custom = new Map(Object.entries(custom));
     this.#startedMs = world.now();
   }
@@ -113,13 +154,25 @@ export class HubEngine<P extends HubPeer = HubPeer> {
   /** A client is gone. */
   leave(peer: P): void {
     const { name, id, rooms } = peer.state;
-    if (name !== undefined) this.#names.delete(nameKey(name));
+    peer.state.hasLeft = true;
+    if (name !== undefined) this.#free(nameKey(name));
     if (id !== undefined) this.#ids.delete(id);
     for (const room of rooms ?? []) this.#leaveRoom(peer, room);
   }
 
-  /** Answers a message; a promise if a registered handler takes its time. */
+  /** Answers a message; a promise if the client's next one has to wait. */
   handle(peer: P, message: ToHub): void | Promise<void> {
+    const wait = this.#handle(peer, message);
+    const owed = peer.state.owed?.places.length ?? 0;
+    return wait ?? (owed < MAX_OWED ? undefined : settled(peer));
+  }
+
+  /** Resolves once a client has all its answers; nothing if it has. */
+  finish(peer: P): Promise<void> | undefined {
+    return settled(peer);
+  }
+
+  #handle(peer: P, message: ToHub): void | Promise<void> {
     if (message === null || typeof message !== "object") {
       return refuse(peer, "invalid_message", "a message is a JSON object");
     }
@@ -127,7 +180,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
     switch (message.type) {
       case "echo":
         if (message.content === undefined) return missing(peer, "content");
-        peer.send({
+        answer(peer, {
           type: "echo_response",
           content: message.content,
           timestamp: this.#now(),
@@ -136,7 +189,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
         return;
       case "ping":
         promiseSigns(peer, message.ttl_ms);
-        peer.send({
+        answer(peer, {
           type: "pong",
           ping_timestamp: message.timestamp ?? null,
           pong_timestamp: this.#now(),
@@ -146,8 +199,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
       case "broadcast":
         return this.#broadcast(peer, message.content);
       case "get_stats":
-        peer.send(this.#stats());
-        return;
+        return this.#stats(peer);
       case "identify":
         return this.#identify(peer, message.name);
       case "list":
@@ -177,7 +229,10 @@ export class HubEngine<P extends HubPeer = HubPeer> {
 
   #idOf(peer: P): string {
     if (peer.state.id === undefined) {
-      peer.state.id = peer.address;
+      // Two hubs may see the same address.
+      peer.state.id = this.#cluster === undefined
+        ? peer.address
+        : `${peer.address}@${this.#cluster.id}`;
       this.#ids.set(peer.state.id, peer);
     }
     return peer.state.id;
@@ -187,31 +242,97 @@ export class HubEngine<P extends HubPeer = HubPeer> {
     return peer.state.name ?? this.#idOf(peer);
   }
 
+  /** Has the other hubs do something as well, and answers with what all of them said. */
+  #gather(
+    peer: P,
+    task: Task,
+    reply: (others: unknown[], partial: MaybePartial) => FromHub,
+  ): void {
+    if (this.#cluster === undefined) return answer(peer, reply([], {}));
+    const pay = reserve(peer);
+    this.#cluster.ask(
+      task,
+      (others, partial) => pay(reply(others, partial ? { partial } : {})),
+    );
+  }
+
+  /** Does what another hub asks. */
+  #perform(task: Task): unknown {
+    switch (task.task) {
+      case "everyone":
+        return this.#world.everyone.broadcast(task.message);
+      case "room":
+        return this.#rooms.get(task.room)?.broadcast(task.message) ?? 0;
+      case "direct":
+        return this.#deliver(task.to, task.message) ?? null;
+      case "members":
+        return this.#rooms.get(task.room)?.size ?? 0;
+      case "stats":
+        return this.#figures();
+      case "list":
+        return this.#listed();
+    }
+  }
+
   #broadcast(peer: P, content: unknown): void {
     if (content === undefined) return missing(peer, "content");
     const timestamp = this.#now();
-    const recipients = this.#world.everyone.broadcast(
-      { type: "broadcast", content, from: this.#from(peer), timestamp },
-      { except: peer },
-    );
-    peer.send({ type: "broadcast_sent", recipients, timestamp });
+    const message: FromHub = {
+      type: "broadcast",
+      content,
+      from: this.#from(peer),
+      timestamp,
+    };
+    const here = this.#world.everyone.broadcast(message, { except: peer });
+    this.#gather(peer, { task: "everyone", message }, (others, partial) => ({
+      type: "broadcast_sent",
+      recipients: sum(here, others),
+      timestamp,
+      ...partial,
+    }));
   }
 
-  #stats(): ServerStats {
-    const nowMs = this.#world.now();
+  #figures(): Figures {
     return {
-      type: "server_stats",
       connected_clients: this.#world.everyone.size,
-      uptime_seconds: Math.max(nowMs - this.#startedMs, 0) / 1000,
-      server_start_time: new Date(this.#startedMs).toISOString(),
-      current_time: this.#now(),
       named_clients: this.#names.size,
-      rooms: this.#rooms.size,
+      rooms: this.#cluster === undefined
+        ? []
+        : Array.from(this.#rooms.keys()).slice(0, MAX_ROOMS_TOLD),
       ...this.#world.figures(),
     };
   }
 
-  #identify(peer: P, name: unknown): void {
+  #stats(peer: P): void {
+    const nowMs = this.#world.now();
+    const current_time = this.#now();
+    const here = this.#figures();
+    this.#gather(peer, { task: "stats" }, (others, partial) => {
+      const all = [here, ...others as Figures[]];
+      const elsewhere = all.flatMap(({ rooms }) => rooms)
+        .filter((room) => !this.#rooms.has(room));
+      const total = (figure: Exclude<keyof Figures, "rooms">) =>
+        all.reduce((sum, figures) => sum + figures[figure], 0);
+      return {
+        type: "server_stats",
+        connected_clients: total("connected_clients"),
+        uptime_seconds: Math.max(nowMs - this.#startedMs, 0) / 1000,
+        server_start_time: new Date(this.#startedMs).toISOString(),
+        current_time,
+        named_clients: total("named_clients"),
+        rooms: this.#rooms.size + new Set(elsewhere).size,
+        total_connections: total("total_connections"),
+        total_messages: total("total_messages"),
+        messages_out: total("messages_out"),
+        bytes_in: total("bytes_in"),
+        bytes_out: total("bytes_out"),
+        ...(this.#cluster === undefined ? {} : { hubs: this.#cluster.size }),
+        ...partial,
+      };
+    });
+  }
+
+  #identify(peer: P, name: unknown): void | Promise<void> {
     if (typeof name !== "string") return missing(peer, "name");
     if (!NAME_REGEXP.test(name)) {
       return refuse(
@@ -220,20 +341,56 @@ export class HubEngine<P extends HubPeer = HubPeer> {
         "a name has 1 to 32 letters, digits, spaces, '_', '.' and '-'",
       );
     }
-    const key = nameKey(name);
-    const holder = this.#names.get(key);
-    if (holder !== undefined && holder !== peer) {
-      return refuse(peer, "name_taken", `somebody else is called ${name}`);
+    const holder = this.#names.get(nameKey(name));
+    if (holder === undefined && this.#cluster !== undefined) {
+      return this.#claim(peer, name, this.#cluster);
     }
-    if (peer.state.name !== undefined) {
-      this.#names.delete(nameKey(peer.state.name));
+    if (holder !== undefined && holder !== peer) return taken(peer, name);
+    this.#call(peer, name);
+  }
+
+  async #claim(peer: P, name: string, cluster: Cluster): Promise<void> {
+    const verdict = await cluster.claim(nameKey(name), this.#world.now());
+    if (verdict === "taken") return taken(peer, name);
+    if (verdict === "unavailable") {
+      return refuse(peer, verdict, "another hub does not answer; try again");
+    }
+    if (peer.state.hasLeft) cluster.release(nameKey(name));
+    else this.#call(peer, name);
+  }
+
+  #call(peer: P, name: string): void {
+    const key = nameKey(name);
+    const former = peer.state.name;
+    if (former !== undefined && nameKey(former) !== key) {
+      this.#free(nameKey(former));
     }
     peer.state.name = name;
     this.#names.set(key, peer);
-    peer.send({ type: "identified", name, client_id: this.#idOf(peer) });
+    answer(peer, { type: "identified", name, client_id: this.#idOf(peer) });
   }
 
-  #list(peer: P): void {
+  #free(key: string): void {
+    this.#names.delete(key);
+    this.#cluster?.release(key);
+  }
+
+  /** While hubs could not hear each other, both gave a name away, and this one has to give it up. */
+  #loseName(key: string): void {
+    const peer = this.#names.get(key);
+    const name = peer?.state.name;
+    if (peer === undefined || name === undefined) return;
+    this.#names.delete(key);
+    peer.state.name = undefined;
+    peer.send({
+      type: "name_lost",
+      name,
+      code: "name_taken",
+      message: `somebody else was called ${name} first, on another hub`,
+    });
+  }
+
+  #listed(): Listed {
     const clients: ClientEntry[] = [];
     for (const other of this.#world.everyone) {
       if (clients.length === MAX_LISTED) break;
@@ -243,28 +400,53 @@ export class HubEngine<P extends HubPeer = HubPeer> {
         ...(name === undefined ? {} : { name }),
       });
     }
-    peer.send({
-      type: "clients",
-      clients,
-      total: this.#world.everyone.size,
+    return { clients, total: this.#world.everyone.size };
+  }
+
+  #list(peer: P): void {
+    const here = this.#listed();
+    this.#gather(peer, { task: "list" }, (others, partial) => {
+      const all = [here, ...others as Listed[]];
+      return {
+        type: "clients",
+        clients: all.flatMap(({ clients }) => clients).slice(0, MAX_LISTED),
+        total: all.reduce((sum, { total }) => sum + total, 0),
+        ...partial,
+      };
     });
   }
 
   #direct(peer: P, to: unknown, content: unknown): void {
     if (typeof to !== "string") return missing(peer, "to");
     if (content === undefined) return missing(peer, "content");
-    const recipient = this.#names.get(nameKey(to)) ?? this.#ids.get(to);
-    if (recipient === undefined) {
-      return refuse(peer, "no_such_client", `nobody here is called ${to}`);
-    }
-    // Queuing for it would let a stranger have a slow client cut off.
-    if (recipient.isSlow) {
-      return refuse(peer, "recipient_slow", `${to} does not keep up`);
-    }
     const timestamp = this.#now();
-    const from = this.#from(peer);
-    recipient.send({ type: "direct", content, from, timestamp });
-    peer.send({ type: "direct_sent", to, timestamp });
+    const message: FromHub = {
+      type: "direct",
+      content,
+      from: this.#from(peer),
+      timestamp,
+    };
+    const reply = (outcomes: unknown[]): FromHub => {
+      if (outcomes.includes("sent")) {
+        return { type: "direct_sent", to, timestamp };
+      }
+      return outcomes.includes("slow")
+        ? error("recipient_slow", `${to} does not keep up`)
+        : error("no_such_client", `nobody here is called ${to}`);
+    };
+    const here = this.#deliver(to, message);
+    if (here !== undefined) answer(peer, reply([here]));
+    else this.#gather(peer, { task: "direct", to, message }, reply);
+  }
+
+  /** Hands a message to a client of this hub, if it is one. */
+  #deliver(to: string, message: FromHub): "sent" | "slow" | undefined {
+    const recipient = this.#names.get(nameKey(to)) ?? this.#ids.get(to);
+    if (recipient === undefined) return undefined;
+    // Queuing for it would let a stranger have a slow client cut off.
+    if (recipient.isSlow) return "slow";
+    recipient.send(message);
+    return "sent";
   }
 
   #join(peer: P, room: unknown): void {
@@ -292,7 +474,13 @@ export class HubEngine<P extends HubPeer = HubPeer> {
     }
     rooms.add(key);
     audience.add(peer);
-    peer.send({ type: "joined", room, members: audience.size });
+    const here = audience.size;
+    this.#gather(peer, { task: "members", room: key }, (others, partial) => ({
+      type: "joined",
+      room,
+      members: sum(here, others),
+      ...partial,
+    }));
   }
 
   #leave(peer: P, room: unknown): void {
@@ -301,7 +489,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
       return refuse(peer, "not_in_room", `you are not in room ${room}`);
     }
     this.#leaveRoom(peer, nameKey(room));
-    peer.send({ type: "left", room });
+    answer(peer, { type: "left", room });
   }
 
   #leaveRoom(peer: P, key: string): void {
@@ -319,17 +507,24 @@ export class HubEngine<P extends HubPeer = HubPeer> {
       return refuse(peer, "not_in_room", `you are not in room ${room}`);
     }
     const timestamp = this.#now();
-    const recipients = audience.broadcast(
-      {
-        type: "room_message",
-        room,
-        content,
-        from: this.#from(peer),
-        timestamp,
-      },
-      { except: peer },
-    );
-    peer.send({ type: "room_message_sent", room, recipients, timestamp });
+    const message: FromHub = {
+      type: "room_message",
+      room,
+      content,
+      from: this.#from(peer),
+      timestamp,
+    };
+    const here = audience.broadcast(message, { except: peer });
+    this.#gather(peer, { task: "room", room: key, message }, (
+      others,
+      partial,
+    ) => ({
+      type: "room_message_sent",
+      room,
+      recipients: sum(here, others),
+      timestamp,
+      ...partial,
+    }));
   }
 
   #handleCustom(peer: P, message: CustomMessage): void | Promise<void> {
@@ -349,7 +544,7 @@ export class HubEngine<P extends HubPeer = HubPeer> {
   ): Promise<void> {
     try {
       const reply = await handler(message, peer);
-      if (reply !== undefined) peer.send(reply);
+      if (reply !== undefined) answer(peer, reply);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       refuse(peer, "handler_failed", `${message.type}: ${reason}`);
@@ -378,10 +573,15 @@ function promiseSigns(peer: HubPeer, ttlMs: unknown): void {
   peer.idleMs = Math.min(peer.idleMs, ttlMs);
 }
 
-function refuse(peer: HubPeer, code: ErrorCode, message: string): void {
-  peer.send({ type: "error", code, message });
+function error(code: ErrorCode, message: string): FromHub {
+  return { type: "error", code, message };
 }
 
-function missing(peer: HubPeer, field: string): void {
-  refuse(peer, "invalid_message", `the field "${field}" is missing or wrong`);
+function taken(peer: HubPeer, name: string): void {
+  refuse(peer, "name_taken", `somebody else is called ${name}`);
+}
+
+/** Adds what other hubs have counted; one that could not do it counts nothing. */
+function sum(here: number, others: unknown[]): number {
+  return others.reduce<number>((sum, count) => sum + Number(count), here);
 }

@@ -43,12 +43,19 @@ export type ErrorCode =
   | "not_in_room"
   | "too_many_rooms"
   | "too_many_connections"
+  | "unavailable"
   | "handler_failed";
 
 /** Somebody in a list. */
 export interface ClientEntry {
   client_id: string;
   name?: string;
+}
+
+/** A figure that should cover all hubs of a cluster. */
+export interface MaybePartial {
+  /** A hub did not answer in time: the figure is without it. */
+  partial?: true;
 }
 
 /** What the hub says. */
@@ -67,12 +74,13 @@ export type FromHub =
   }
   | { type: "broadcast"; content: unknown; from: string; timestamp: string }
   | { type: "broadcast_sent"; recipients: number; timestamp: string }
+    & MaybePartial
   | ServerStats
   | { type: "identified"; name: string; client_id: string }
-  | { type: "clients"; clients: ClientEntry[]; total: number }
+  | { type: "clients"; clients: ClientEntry[]; total: number } & MaybePartial
   | { type: "direct"; content: unknown; from: string; timestamp: string }
   | { type: "direct_sent"; to: string; timestamp: string }
-  | { type: "joined"; room: string; members: number }
+  | { type: "joined"; room: string; members: number } & MaybePartial
   | { type: "left"; room: string }
   | {
     type: "room_message";
@@ -86,14 +94,15 @@ export type FromHub =
     room: string;
     recipients: number;
     timestamp: string;
-  }
+  } & MaybePartial
   | { type: "gap"; missed: number }
+  | { type: "name_lost"; name: string; code: "name_taken"; message: string }
   | { type: "going_away"; come_back_in_ms: number }
   | { type: "error"; code: ErrorCode; message: string }
   | CustomMessage;
 
 /** The answer to `get_stats`. */
-export interface ServerStats {
+export interface ServerStats extends MaybePartial {
   type: "server_stats";
   connected_clients: number;
   uptime_seconds: number;
@@ -106,6 +115,8 @@ export interface ServerStats {
   messages_out: number;
   bytes_in: number;
   bytes_out: number;
+  /** How many hubs these are the sums of; absent where there is no cluster. */
+  hubs?: number;
 }
 
 /** Types that the hub sends without being asked; everything else answers a request, in order. */
@@ -114,6 +125,7 @@ const UNASKED: ReadonlySet<string> = new Set([
   "direct",
   "room_message",
   "gap",
+  "name_lost",
   "going_away",
 ]);
 

@@ -7,7 +7,9 @@ import {
   type ServeOptions,
   type Server,
 } from "../../mod.ts";
+import { type Backplane, joinCluster } from "./backplane.ts";
 import { Client, type CustomHandler, HubEngine } from "./engine.ts";
+import type { Cluster } from "./cluster.ts";
 import type { FromHub, ToHub } from "./messages.ts";
 
 /** Options of {@linkcode startHub}. */
@@ -20,6 +22,8 @@ export interface HubOptions extends
   maxFrameBytes?: number;
   /** Handlers of message types of one's own. */
   handlers?: Readonly<Record<string, CustomHandler>>;
+  /** What joins this hub with others to one. */
+  backplane?: Backplane;
 }
 
 /** A running hub. */
@@ -27,7 +31,21 @@ export type Hub = Server<ToHub, FromHub, Client>;
 
 /** Starts a hub; resolves once it listens. */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { handlers, maxFrameBytes, ...serving } = options;
+  const { backplane } = options;
+  if (backplane === undefined) return await open(options);
+  const { cluster, leave } = await joinCluster(backplane);
+  try {
+    const hub = await open(options, cluster);
+    void hub.closed.then(leave);
+    return hub;
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
+  const { handlers, maxFrameBytes, backplane: _, ...serving } = options;
   const wire = lengthPrefixed(
     json<ToHub, FromHub>(),
     maxFrameBytes === undefined ? {} : { maxFrameBytes },
@@ -49,6 +67,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       bytes_in: hub.counters.bytesIn,
       bytes_out: hub.counters.bytesOut,
     }),
+    ...(cluster === undefined ? {} : { cluster }),
   }, handlers);
   const hub: Hub = await serve({
     ...serving,
@@ -71,6 +90,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
           void peer.close("too many malformed messages in a row");
         }
       },
+      finish: (peer) => engine.finish(peer),
       drain: (peer, { comeBackInMs }) =>
         peer.send({ type: "going_away", come_back_in_ms: comeBackInMs }),
       close: (peer) => engine.leave(peer),

@@ -17,13 +17,13 @@ import { type AttemptHost, GuardedAttempt } from "./guarded_attempt.ts";
 import { BreakerOpenError, GuardedServer } from "./guarded_server.ts";
 import { hedge } from "./hedge.ts";
 
-type Work<S, T> = (attempt: Attempt<S>) => T | Promise<T>;
-
 /** What the attempts of one request have in common. */
 interface Run<S, T> extends RunOptions {
-  readonly work: Work<S, T>;
+  readonly work: (attempt: Attempt<S>) => T | Promise<T>;
   /** Servers that were asked already. */
   readonly asked: Set<GuardedServer<S>>;
+  /** When the first attempt began. */
+  startedMs?: number;
 }
 
 /**
@@ -110,12 +110,14 @@ export class Guard<S> {
    * @throws {ConcurrencyLimitError} If too many attempts are being made.
    * @throws {RequestTimeoutError} If an attempt took too long.
    */
-  async run<T>(work: Work<S, T>, options: RunOptions = {}): Promise<T> {
+  async run<T>(
+    work: (attempt: Attempt<S>) => T | Promise<T>,
+    options: RunOptions = {},
+  ): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
     const run: Run<S, T> = { ...options, work, asked: new Set() };
     let backoff: Backoff | undefined;
-    const startedMs = this.#host.clock.now();
     for (;;) {
       try {
         if (!this.#bulkhead.tryAcquire()) {
@@ -124,7 +126,7 @@ export class Guard<S> {
         return await this.#ask(run);
       } catch (error) {
         signal?.throwIfAborted();
-        backoff ??= this.#backoff(startedMs);
+        backoff ??= this.#backoff(run.startedMs ?? this.#host.clock.now());
         const delayMs = this.#retryDelayMs(error, run, backoff);
         if (delayMs === undefined) throw error;
         const { attempts } = backoff;
@@ -219,12 +221,13 @@ export class Guard<S> {
   }
 
   #attempt<T>(run: Run<S, T>, signal: AbortSignal | undefined): Promise<T> {
-    const { clock } = this.#host;
+    const nowMs = this.#host.clock.now();
+    run.startedMs ??= nowMs;
     let server: GuardedServer<S>;
     try {
-      server = this.#choose(run.asked);
+      server = this.#choose(run.asked, nowMs);
       run.asked.add(server);
-      server.begin(clock.now());
+      server.begin(nowMs);
     } catch (error) {
       this.#bulkhead.release();
       return Promise.reject(error);
@@ -233,20 +236,24 @@ export class Guard<S> {
       server.server,
       this.#host,
       signal,
-      ({ ok, kind }, latencyMs, error) => {
+      ({ ok, kind }, error, endedMs) => {
         if (!ok && kind !== "cancelled") server.lastError = error;
         server.load.ended();
-        server.health.record({ ok, kind, latencyMs }, clock.now());
+        const latencyMs = endedMs - nowMs;
+        server.health.record({ ok, kind, latencyMs }, endedMs);
         this.#bulkhead.release();
       },
     );
     return attempt.run(run.work);
   }
 
-  #choose(avoid: ReadonlySet<GuardedServer<S>>): GuardedServer<S> {
+  #choose(
+    avoid: ReadonlySet<GuardedServer<S>>,
+    nowMs: number,
+  ): GuardedServer<S> {
     const { panicThreshold = 0.5, observe } = this.#options;
     const { server, panic } = chooseServer(this.#servers, {
-      nowMs: this.#host.clock.now(),
+      nowMs,
       random: this.#random,
       panicThreshold,
       avoid,

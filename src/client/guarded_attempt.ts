@@ -14,18 +14,17 @@ export interface AttemptHost {
   readonly timeoutMs: number;
 }
 
-/** Called once, at the end of an attempt, with what it took and what came of it. */
+/** Called once, at the end of an attempt, with what came of it. */
 export type AttemptEnded = (
   verdict: Verdict,
-  latencyMs: number,
   error: unknown,
+  endedMs: number,
 ) => void;
 
 /** One attempt: ends with its function, at its deadline, or when it is aborted, whichever is first. */
 export class GuardedAttempt<S, T> extends Timer implements Attempt<S> {
   readonly server: S;
   readonly #host: AttemptHost;
-  readonly #startedMs: number;
   readonly #parent: AbortSignal | undefined;
   readonly #onEnd: AttemptEnded;
   readonly #result = Promise.withResolvers<T>();
@@ -39,7 +38,7 @@ export class GuardedAttempt<S, T> extends Timer implements Attempt<S> {
     this.#giveUp(error);
   };
 
-  /** Starts the time of the attempt. */
+  /** Call {@linkcode GuardedAttempt.run} next. */
   constructor(
     server: S,
     host: AttemptHost,
@@ -51,7 +50,6 @@ export class GuardedAttempt<S, T> extends Timer implements Attempt<S> {
     this.#host = host;
     this.#parent = parent;
     this.#onEnd = onEnd;
-    this.#startedMs = host.clock.now();
   }
 
   get signal(): AbortSignal {
@@ -101,7 +99,7 @@ export class GuardedAttempt<S, T> extends Timer implements Attempt<S> {
     const { clock } = this.#host;
     clock.cancel(this);
     this.#parent?.removeEventListener("abort", this.#abort);
-    this.#onEnd(verdict, clock.now() - this.#startedMs, error);
+    this.#onEnd(verdict, error, clock.now());
     return true;
   }
 }

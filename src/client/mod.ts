@@ -28,3 +28,35 @@ export {
   type RpcUntyped,
 } from "./rpc.ts";
 export type { RpcTransport, RpcTransportListener } from "./rpc_transport.ts";
+export {
+  type AcquireOptions,
+  Bulkhead,
+  type BulkheadOptions,
+  ConcurrencyLimitError,
+} from "./bulkhead.ts";
+export { classifyError, type Verdict } from "./classify.ts";
+export { Guard } from "./guard.ts";
+export type {
+  Attempt,
+  GuardedServerStatus,
+  GuardEvent,
+  GuardHedgeOptions,
+  GuardOptions,
+  RunOptions,
+} from "./guard_options.ts";
+export { BreakerOpenError } from "./guarded_server.ts";
+export { hedge, type HedgeOptions } from "./hedge.ts";
+export { Lease, type Lender } from "./lease.ts";
+export { createPool, Pool } from "./pool.ts";
+export {
+  PoolClosedError,
+  PoolFullError,
+  PoolTimeoutError,
+} from "./pool_errors.ts";
+export type {
+  PoolDestroyReason,
+  PoolDrainOptions,
+  PoolEvent,
+  PoolOptions,
+  TakeOptions,
+} from "./pool_options.ts";

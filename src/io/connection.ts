@@ -51,7 +51,8 @@ export class Connection<In, Out, State>
   /** No more may be sent. */
   #sentLast = false;
   #receiving = false;
-  #draining = false;
+  /** What the handler does because the server drains; undefined while it does not. */
+  #lastWord: Promise<void> | undefined;
   /** The observer knows that the peer is slow. */
   #toldSlow = false;
   /** What delivery waits for: a slow peer to catch up, or a rate limit. */
@@ -239,6 +240,7 @@ export class Connection<In, Out, State>
           return Promise.resolve(this.#receiver.decode());
         }
       } catch (error) {
+        this.#tellInvalid(error);
         return Promise.reject(error);
       }
     }
@@ -256,10 +258,13 @@ export class Connection<In, Out, State>
       while (this.ending === undefined) {
         if (this.#mustWait) await this.#paused();
         else if (this.#receiver.nextFrame()) return await this.#received();
-        else if (this.#draining || this.#receiver.ended) return undefined;
+        else if (this.#isLast) return undefined;
         else await this.#read();
       }
       return undefined;
+    } catch (error) {
+      this.#tellInvalid(error);
+      throw error;
     } finally {
       this.#receiving = false;
     }
@@ -279,7 +284,10 @@ export class Connection<In, Out, State>
   /** Reads once. {@linkcode Connection.run} does the same inline: a suspended call costs each idle connection memory. */
   async #read(): Promise<void> {
     const written = this.#outbox.flush();
-    if (written !== undefined) await written;
+    if (written !== undefined) {
+      await written;
+      if (this.#isLast && this.ending === undefined) return;
+    }
     const space = this.#receiver.readBegins();
     try {
       this.#receiver.readEnded(await this.#conn.read(space));
@@ -290,6 +298,11 @@ export class Connection<In, Out, State>
     if (owedMs > 0 && this.ending === undefined) {
       await this.#throttle("bytesPerSecond", owedMs);
     }
+  }
+
+  /** No more messages are taken. */
+  get #isLast(): boolean {
+    return this.#receiver.ended || this.#lastWord !== undefined;
   }
 
   #readFailed(error: unknown): void {
@@ -322,10 +335,13 @@ export class Connection<In, Out, State>
             continue;
           }
           this.#handling = false;
-          if (this.#draining || this.#receiver.ended) break;
+          if (this.#isLast) break;
           // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
           const written = this.#outbox.flush();
-          if (written !== undefined && !this.#host.readsOn) await written;
+          if (written !== undefined && !this.#host.readsOn) {
+            await written;
+            if (this.#isLast) break;
+          }
           const space = this.#receiver.readBegins();
           try {
             this.#receiver.readEnded(await this.#conn.read(space));
@@ -335,9 +351,11 @@ export class Connection<In, Out, State>
           const { owedMs } = this.#receiver;
           if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
         }
+        this.#handling = true;
         if (this.ending === undefined) await handler.finish?.(this);
       }
-      if (this.#draining) this.#conclude({ cause: "shut down" });
+      if (this.ending === undefined) await this.#lastWord;
+      if (this.#lastWord !== undefined) this.#conclude({ cause: "shut down" });
       else if (this.#receiver.ended) this.#conclude({ cause: "peer closed" });
       else this.#conclude({ cause: "local closed" });
     } catch (error) {
@@ -360,6 +378,7 @@ export class Connection<In, Out, State>
     this.#receiver.release();
     try {
       if (this.#opened && typeof handler !== "function") {
+        this.#handling = true;
         await handler.close?.(this, this.ending!);
       }
     } catch (error) {
@@ -404,42 +423,49 @@ export class Connection<In, Out, State>
     counters.handling.record(clock.now() - this.#deadlines.readMs);
   }
 
+  #tellInvalid(error: unknown): void {
+    if (!(error instanceof RemoteProtocolError)) return;
+    this.#host.counters.invalid++;
+    if (error.code === "frame_too_large") {
+      this.#host.limited(this, "maxFrameBytes", error.message);
+    } else {
+      this.#host.invalid(this, error);
+    }
+  }
+
   async #invalid(error: unknown): Promise<void> {
     if (!(error instanceof RemoteProtocolError)) throw error;
-    const { handler, counters } = this.#host;
-    counters.invalid++;
-    this.#host.invalid(this, error);
+    this.#tellInvalid(error);
+    const { handler } = this.#host;
     const callback = typeof handler === "function"
       ? undefined
       : handler.invalid?.bind(handler);
     if (error.code !== "truncated") await callback?.(this, error);
     if (error.recoverable && callback !== undefined) return;
-    if (error.code === "frame_too_large") {
-      this.#limit("maxFrameBytes", brokenProtocol(error));
-    } else {
-      this.#conclude(brokenProtocol(error));
-    }
+    this.#conclude(brokenProtocol(error));
   }
 
   /** Finishes what has been received and says goodbye; the connection then ends with the cause `shut down`. */
   drain(notice: DrainNotice): void {
-    if (this.ending !== undefined || this.#draining) return;
-    this.#draining = true;
+    if (this.ending !== undefined) return;
+    this.#lastWord ??= this.#sayLastWord(notice);
+  }
+
+  async #sayLastWord(notice: DrainNotice): Promise<void> {
     const { handler } = this.#host;
-    const fail = (error: unknown) => this.#conclude({ cause: "failed", error });
-    const callbacks = typeof handler === "function" ? undefined : handler;
-    let finished: unknown;
+    // Whoever is not let in yet has no state that a callback could use.
+    const callbacks = typeof handler === "function" || !this.#opened
+      ? undefined
+      : handler;
     try {
-      const result = callbacks?.drain?.(this, notice);
-      if (result instanceof Promise) result.catch(fail);
+      await callbacks?.drain?.(this, notice);
+      // Otherwise something is being handled, and the end comes after that.
       if (!this.#receiver.reading) return;
-      finished = callbacks?.finish?.(this);
+      await callbacks?.finish?.(this);
+      this.#conclude({ cause: "shut down" });
     } catch (error) {
-      fail(error);
+      this.#conclude({ cause: "failed", error });
     }
-    const conclude = () => this.#conclude({ cause: "shut down" });
-    if (finished instanceof Promise) finished.then(conclude, fail);
-    else conclude();
   }
 
   async close(reason?: string): Promise<void> {
@@ -465,7 +491,9 @@ export class Connection<In, Out, State>
   /** Ends the connection at once because the server's time to drain is over; a handler that hangs is left behind. */
   cutShort(): void {
     this.#cut({ cause: "shut down", reason: "out of time" });
-    if (this.#handling) this.#announceEnd();
+    if (!this.#handling) return;
+    this.#lifetime.finish();
+    this.#announceEnd();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -69,6 +69,7 @@ export {
   type HelloRole,
   type HelloSecrets,
 } from "./hello/handshake.ts";
+export * from "./resilience/mod.ts";
 export { Timer, TimerWheel } from "./timer_wheel.ts";
 export { TokenBucket } from "./token_bucket.ts";
 export {

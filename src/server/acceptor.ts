@@ -100,7 +100,7 @@ export class Acceptor {
   readonly #admission: Admission;
   readonly #observe: ServerObserver;
   readonly #take: (conn: Conn, endpoint: string) => void;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(
     listener: Listener,
@@ -117,13 +117,14 @@ export class Acceptor {
 
   /** Accepts until closed; never rejects. */
   async run(): Promise<void> {
+    const { clock } = this.#admission;
     let waiting = false;
     while (!this.#closed) {
       const paceMs = this.#admission.paceMs();
       if (paceMs > 0) {
         if (!waiting) this.#waits("acceptsPerSecond");
         waiting = true;
-        await sleep(this.#admission.clock, paceMs);
+        await sleep(clock, paceMs, this.#closing.signal);
       } else {
         waiting = false;
       }
@@ -135,6 +136,10 @@ export class Acceptor {
       }
       if (!this.#closed) await this.#accept();
     }
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   #waits(limit: "maxConnections" | "acceptsPerSecond"): void {
@@ -155,14 +160,15 @@ export class Acceptor {
         pauseMs: DESCRIPTOR_PAUSE_MS,
         error,
       });
-      await sleep(this.#admission.clock, DESCRIPTOR_PAUSE_MS);
+      const { clock } = this.#admission;
+      await sleep(clock, DESCRIPTOR_PAUSE_MS, this.#closing.signal);
     }
   }
 
   /** Stops listening; connections live on. */
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#closing.abort();
     this.#listener.close();
     this.#admission.wake();
   }

@@ -16,7 +16,6 @@ export {
 } from "./server.ts";
 export {
   type RpcFailure,
-  type RpcHandler,
   rpcHandler,
   type RpcHandlerOptions,
   type RpcWindow,

@@ -6,6 +6,7 @@ import {
 } from "../proto/rpc/dedupe_window.ts";
 import { RPC_CODES, RpcError } from "../proto/rpc/errors.ts";
 import {
+  invalidRequest,
   response,
   rpcNotification,
   type RpcOutcome,
@@ -65,13 +66,6 @@ export interface RpcHandlerOptions<State = undefined> extends RpcServerLimits {
   clock?: Clock;
 }
 
-/** What {@linkcode rpcHandler} returns: callbacks for {@linkcode serve}. */
-export interface RpcHandler<State>
-  extends HandlerCallbacks<unknown, unknown, RpcSession<State>> {
-  /** No more messages come; resolves when all requests are answered. */
-  finish(peer: RpcPeer<State>): Promise<void> | undefined;
-}
-
 /**
  * Serves methods by JSON-RPC 2.0 over any framing and codec; `docs/rpc.md` describes the wire. Calls of one connection
  * run side by side. May serve at several servers, which then share the window of idempotency keys.
@@ -105,7 +99,7 @@ export interface RpcHandler<State>
  */
 export function rpcHandler<State = undefined>(
   options: RpcHandlerOptions<State>,
-): RpcHandler<State> {
+): HandlerCallbacks<unknown, unknown, RpcSession<State>> {
   const service = new Service(options);
   // Every peer that these are called with has got its state from `open`.
   const session = (peer: RpcPeer<State>) =>
@@ -129,11 +123,16 @@ export function rpcHandler<State = undefined>(
 }
 
 /** The answer to what is no message. */
-function refusal(error: RemoteProtocolError): unknown {
-  const code = error.code === "malformed"
-    ? RPC_CODES.parseError
-    : RPC_CODES.invalidRequest;
-  return response(null, { error: { code, message: error.message } });
+function refusal({ code, message: reason }: RemoteProtocolError): unknown {
+  return code === "malformed"
+    ? response(null, {
+      error: {
+        code: RPC_CODES.parseError,
+        message: "Parse error",
+        data: reason,
+      },
+    })
+    : invalidRequest(null, reason);
 }
 
 /** What the connections of one handler share. */
@@ -212,7 +211,7 @@ class Session<State> implements RpcSession<State>, RpcServerHost {
   finish(): Promise<void> | undefined {
     if (this.#machine.pending === 0) return undefined;
     this.#heedEnd();
-    this.#finished = Promise.withResolvers();
+    this.#finished ??= Promise.withResolvers();
     return this.#finished.promise;
   }
 

@@ -27,7 +27,42 @@ export interface RpcContextParts<State> {
   clock: Clock;
 }
 
-/** What a method knows of the call that it carries out, beside the parameters. */
+/**
+ * What a method knows of the call that it carries out, beside the parameters.
+ *
+ * @example Usage
+ * ```ts
+ * import {
+ *   connect,
+ *   json,
+ *   lines,
+ *   rpcClient,
+ *   type RpcContext,
+ *   rpcHandler,
+ *   serve,
+ * } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const methods = {
+ *   forever: (_: undefined, { signal }: RpcContext) =>
+ *     new Promise((_, reject) => {
+ *       signal.onabort = () => reject(signal.reason);
+ *     }),
+ * };
+ * const wire = lines(json());
+ * await using server = await serve({
+ *   listen: "tcp://127.0.0.1:0",
+ *   wire,
+ *   handler: rpcHandler({ methods }),
+ * });
+ * await using client = rpcClient<typeof methods>(
+ *   await connect({ to: server.endpoint, wire }),
+ * );
+ * const outcome = await client.request("forever", undefined, { timeoutMs: 20 })
+ *   .catch((error) => error.name);
+ * assertEquals(outcome, "RequestTimeoutError");
+ * ```
+ */
 export class RpcContext<State = undefined> {
   /** The peer that calls; its connection may end before the method does. */
   readonly peer: RpcPeer<State>;
@@ -156,7 +191,8 @@ export function withParams<Params, Result, State = undefined>(
       accepted = accept(params);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new RpcError(RPC_CODES.invalidParams, reason, { cause });
+      const message = `Invalid params: ${reason}`;
+      throw new RpcError(RPC_CODES.invalidParams, message, { cause });
     }
     return method(accepted, context);
   };

@@ -117,7 +117,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   readonly #acceptors: Acceptor[] = [];
   readonly #accepting: Promise<void>[] = [];
-  #refusing = 0;
+  /** Connections that are being told why they are turned away. */
+  readonly #refusing = new Set<Conn>();
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
   #empty: PromiseWithResolvers<void> | undefined;
@@ -286,23 +287,23 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       : endpoint;
     this.#tell({ type: "refused", endpoint, address, limit });
     const { overLimit, clock } = this.#parts;
-    if (typeof overLimit === "string" || this.#refusing >= MAX_REFUSING) {
+    if (typeof overLimit === "string" || this.#refusing.size >= MAX_REFUSING) {
       return conn.close();
     }
-    this.#refusing++;
-    const deadline = alarm(clock, REFUSAL_MS, () => conn.close());
+    this.#refusing.add(conn);
+    const deadline = alarm(clock, REFUSAL_MS, () => closeQuietly(conn));
     try {
       await conn.write(encodeFrame(this.#parts.wire, overLimit(limit)));
       // What the peer has sent is read, so that closing does not reset the connection before the refusal is read.
       await conn.closeWrite();
       const scratch = new Uint8Array(512);
       while (await conn.read(scratch) !== null);
-      conn.close();
     } catch {
       // Gone, or the deadline has closed it.
     } finally {
       clock.cancel(deadline);
-      this.#refusing--;
+      closeQuietly(conn);
+      this.#refusing.delete(conn);
     }
   }
 
@@ -333,6 +334,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       await this.#empty.promise;
       clock.cancel(deadline);
     }
+    this.#refusing.forEach(closeQuietly);
     this.#status = "stopped";
     this.#tell({ type: "stopped" });
     this.#closed.resolve();
@@ -353,5 +355,13 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** Drains, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
+  }
+}
+
+function closeQuietly(conn: Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already.
   }
 }

@@ -184,7 +184,7 @@ export class VirtualConn implements Conn {
     this.#waiting = [];
     this.#in.discard();
     this.#out.drop();
-    this.here.owner.conns.delete(this);
+    this.#leave();
   }
 
   /** Ends both ends at once, as a middlebox does that has lost its table. */
@@ -202,9 +202,16 @@ export class VirtualConn implements Conn {
     this.#out.end(nowMs);
     if (this.#in.unreadBytes > 0) this.#out.reset(nowMs);
     this.#in.discard();
-    this.here.owner.conns.delete(this);
+    this.#leave();
     this.#schedule();
     this.#peer.#schedule();
+  }
+
+  /** Is listed no longer once it is closed and its last word has arrived. */
+  #leave(): void {
+    if (this.#state !== "open" && this.#out.idle) {
+      this.here.owner.conns.delete(this);
+    }
   }
 
   /** Takes what has arrived. */
@@ -218,6 +225,7 @@ export class VirtualConn implements Conn {
     }
     this.#schedule();
     this.#wake();
+    this.#peer.#leave();
     this.#peer.#wake();
   }
 
@@ -252,6 +260,7 @@ export class VirtualConn implements Conn {
     this.#failed = true;
     this.#failure = error;
     this.#out.drop();
+    this.#leave();
     this.#wake();
   }
 

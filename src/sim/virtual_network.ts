@@ -165,9 +165,11 @@ export class VirtualNetwork {
     for (const from of [a].flat()) {
       for (const to of [b].flat()) {
         if (from === to) continue;
+        const separate = this.#cuts.has(`${from} ${to}`);
+        if (separate === (type === "partitioned")) continue;
         for (const key of [`${from} ${to}`, `${to} ${from}`]) {
-          if (type === "partitioned") this.#cuts.add(key);
-          else this.#cuts.delete(key);
+          if (separate) this.#cuts.delete(key);
+          else this.#cuts.add(key);
         }
         this.#tell(type, from, to);
       }

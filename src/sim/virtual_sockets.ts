@@ -85,7 +85,7 @@ export class VirtualSockets implements Transport {
     options: TransportListenOptions,
   ): Listener | Promise<Listener> {
     const { listeners, alive } = this.#process;
-    if (!alive) return new Promise(() => {});
+    if (!alive) return this.#dead();
     try {
       const bound = this.#bind(endpoint);
       const key = keyOf(bound);
@@ -117,17 +117,18 @@ export class VirtualSockets implements Transport {
   ): Promise<Conn> {
     const dialling = this.#dial(endpoint, signal);
     try {
-      const conn = await abortable(dialling, signal);
-      if (this.#process.alive) return conn;
+      return await abortable(dialling, signal);
     } catch (error) {
       dialling.then((conn) => conn.close(), () => {});
-      if (this.#process.alive) {
-        signal?.throwIfAborted();
-        throw new EndpointError("connect to", endpoint, error);
-      }
+      if (!this.#process.alive) return await this.#dead();
+      signal?.throwIfAborted();
+      throw new EndpointError("connect to", endpoint, error);
     }
-    // The program that dialled is dead.
-    return await new Promise(() => {});
+  }
+
+  /** Nothing happens to a dead program any more. */
+  #dead(): Promise<never> {
+    return new Promise(() => {});
   }
 
   async #dial(
@@ -144,6 +145,7 @@ export class VirtualSockets implements Transport {
     const client = placeOf(this.#process, this.#host, from);
     for (let attempt = 0; attempt < CONNECT_ATTEMPTS; attempt++) {
       const conn = to && await this.#attempt(client, to, endpoint);
+      if (!this.#process.alive) return await this.#dead();
       if (conn !== undefined) return conn;
       tell("unanswered", client.label, formatEndpoint(endpoint));
       await clock.sleep(CONNECT_RETRY_MS * 2 ** attempt, signal);
@@ -189,6 +191,6 @@ export class VirtualSockets implements Transport {
     const { clock } = this.#fabric;
     const nowMs = clock.now();
     await clock.sleep(link.arrivalMs(0, nowMs) - nowMs);
-    return link.up;
+    return link.up && this.#process.alive;
   }
 }

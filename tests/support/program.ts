@@ -147,12 +147,12 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      this.kill("SIGKILL");
+      // Not SIGKILL: that would end the task and leave the program behind.
+      this.kill("SIGTERM");
     } catch {
       // It has ended.
     }
-    await this.#child.status;
-    await this.#reading;
+    await this.ended();
   }
 
   async #read(

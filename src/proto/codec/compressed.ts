@@ -116,7 +116,8 @@ export function compressed<In, Out>(
         false,
       );
     }
-    return payload;
+    // A Buffer is a Uint8Array whose slice() is a view, and codecs keep slices.
+    return new Uint8Array(payload.buffer, payload.byteOffset, length);
   }
 
   return {

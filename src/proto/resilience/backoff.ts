@@ -30,7 +30,7 @@ export interface BackoffOptions {
 /**
  * A delay drawn evenly from `minMs` to three times the previous one, or to `maxMs` if that is less: decorrelated jitter
  * as in "Exponential Backoff And Jitter" (M. Brooker, AWS Architecture Blog, 2015). The article caps what was drawn; the
- * range is capped here, because two thirds of all clients would otherwise come back after exactly `maxMs`.
+ * range is capped here, because in the long run a quarter of all delays would otherwise be exactly `maxMs`.
  *
  * @example Usage
  * ```ts

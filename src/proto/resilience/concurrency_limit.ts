@@ -23,15 +23,15 @@ export interface ConcurrencyLimitOptions {
 
 /** The share of late attempts above which the limit shrinks. */
 const LATE_SHARE = 0.1;
-/** What it shrinks to. */
-const DECREASE = 0.9;
+/** It shrinks by the ratio of target to latency, but to no more than this share of itself and no less than that. */
+const DECREASE = { most: 0.9, least: 0.5 };
 /** Outcomes below which a sample says nothing. */
 const MIN_SAMPLE = 10;
 
 /**
  * Counts attempts at a time against a limit, so that a slow server cannot take up everything. Adaptive, it grows by one a
- * round while latency is on target and the limit is what holds attempts back, and shrinks by a tenth when it is not:
- * additive increase, multiplicative decrease (Chiu and Jain, 1989), on latency as in `AIMDLimit` of Netflix's
+ * round while latency is on target and the limit is what holds attempts back, and shrinks by a tenth to a half when latency is
+ * off target: additive increase, multiplicative decrease (Chiu and Jain, 1989), on latency as in `AIMDLimit` of Netflix's
  * concurrency-limits. A round is as many outcomes as the limit, of attempts that began in it. Pure.
  *
  * @example Usage
@@ -53,6 +53,7 @@ export class ConcurrencyLimit implements OutcomeListener {
   #roundMs: number;
   #sample = 0;
   #late = 0;
+  #latencySumMs = 0;
   /** The most attempts at a time in this round. */
   #peak = 0;
 
@@ -93,16 +94,20 @@ export class ConcurrencyLimit implements OutcomeListener {
     if (nowMs - outcome.latencyMs < this.#roundMs - 0.001) return;
     const { targetMs, min, max } = this.#adaptive;
     this.#sample++;
+    this.#latencySumMs += outcome.latencyMs;
     const answered = outcome.kind === "answered";
     if (!answered || outcome.latencyMs > targetMs) this.#late++;
     if (this.#sample < Math.max(this.limit, MIN_SAMPLE)) return;
     if (this.#late > this.#sample * LATE_SHARE) {
-      this.#limit = Math.max(this.#limit * DECREASE, min);
+      const share = targetMs * this.#sample / this.#latencySumMs;
+      const { most, least } = DECREASE;
+      this.#limit *= Math.max(Math.min(share, most), least);
+      this.#limit = Math.max(this.#limit, min);
     } else if (this.#peak >= this.limit) {
       this.#limit = Math.min(this.#limit + 1, max);
     }
     this.#roundMs = nowMs;
-    this.#sample = this.#late = 0;
+    this.#sample = this.#late = this.#latencySumMs = 0;
     this.#peak = this.#inFlight;
   }
 }

@@ -40,7 +40,7 @@ export class LatencyQuantile {
 
   /** Counts a latency. */
   record(latencyMs: number): void {
-    const exponent = Math.log2(latencyMs) - FIRST_EXPONENT;
+    const exponent = Math.log2(Math.max(latencyMs, 0)) - FIRST_EXPONENT;
     const bucket = Math.ceil(exponent * BUCKETS_PER_DOUBLING);
     this.#counts[Math.min(Math.max(bucket, 0), BUCKETS - 1)]!++;
     this.#total++;

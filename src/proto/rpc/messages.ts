@@ -99,10 +99,16 @@ export function response(id: RpcId, outcome: RpcOutcome): RpcResponse {
 
 /** The answer to what is no request; `id` is null if it has none that can be told. */
 export function invalidRequest(id: unknown, reason: string): RpcResponse {
-  const message = `Invalid Request: ${reason}`;
-  return response(isId(id) ? id : null, {
-    error: { code: RPC_CODES.invalidRequest, message },
-  });
+  return response(isId(id) ? id : null, { error: invalid(reason) });
+}
+
+/** The error of what is no request. */
+export function invalid(reason: string): RpcErrorObject {
+  return {
+    code: RPC_CODES.invalidRequest,
+    message: "Invalid Request",
+    data: reason,
+  };
 }
 
 /**

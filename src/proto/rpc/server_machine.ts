@@ -1,6 +1,7 @@
 import type { DedupeEntry, DedupeWindow } from "./dedupe_window.ts";
 import { RPC_CODES, type RpcErrorObject } from "./errors.ts";
 import {
+  invalid,
   invalidRequest,
   isAnswer,
   isObject,
@@ -105,6 +106,10 @@ export class RpcCall {
   }
 }
 
+const METHOD_NOT_FOUND: RpcErrorObject = {
+  code: RPC_CODES.methodNotFound,
+  message: "Method not found",
+};
 const DEADLINE: RpcErrorObject = {
   code: RPC_CODES.deadlineExceeded,
   message: "The deadline has passed",
@@ -248,11 +253,7 @@ export class RpcServerMachine {
     if (this.#draining) {
       this.#answer(call, { error: SHUTTING_DOWN });
     } else if (!this.#host.has(method)) {
-      const error = {
-        code: RPC_CODES.methodNotFound,
-        message: `There is no method '${method.slice(0, 100)}'`,
-      };
-      this.#answer(call, { error });
+      this.#answer(call, { error: METHOD_NOT_FOUND });
     } else if (dueMs <= nowMs) {
       this.#answer(call, { error: DEADLINE });
     } else if (idempotency_key !== undefined) {
@@ -281,11 +282,9 @@ export class RpcServerMachine {
       this.#enter(call);
       this.#host.start(call);
     } else if (known.method !== call.method) {
-      const message = `Invalid Request: the idempotency key was used with '${
-        known.method.slice(0, 100)
-      }'`;
-      const error = { code: RPC_CODES.invalidRequest, message };
-      this.#answer(call, { error });
+      const method = known.method.slice(0, 100);
+      const reason = `the idempotency key was used with '${method}'`;
+      this.#answer(call, { error: invalid(reason) });
     } else if (known.outcome !== undefined) {
       this.#answer(call, known.outcome);
     } else {

@@ -58,6 +58,11 @@ export class Pipe {
     this.#link = link;
   }
 
+  /** Whether all that was sent has arrived. */
+  get idle(): boolean {
+    return this.#segments.length === 0;
+  }
+
   /** When to call `advance`; Infinity if nothing is due. */
   get nextMs(): number {
     const arriveMs = this.#departed > 0

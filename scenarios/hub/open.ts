@@ -1,0 +1,74 @@
+/**
+ * Opens a hub from settings that can be handed to a worker.
+ *
+ * @module
+ */
+
+import { ConsoleHandler, getLogger, setup } from "@std/log";
+import { logEvents, type ServerLimits } from "../../mod.ts";
+import { type Backplane, PortBackplane, type Ports } from "./backplane.ts";
+import { type Hub, startHub } from "./server.ts";
+
+/** How much is logged. */
+export const LOG_LEVELS = {
+  debug: "DEBUG",
+  info: "INFO",
+  warn: "WARN",
+  error: "ERROR",
+} as const;
+
+/** What a hub is opened with. */
+export interface HubSettings {
+  listen: string[];
+  logLevel: keyof typeof LOG_LEVELS;
+  maxFrameBytes: number;
+  limits: ServerLimits;
+  cert?: string;
+  key?: string;
+  /** Whether other workers listen at the same endpoints. */
+  reusePort?: boolean;
+  /** The URL of the backplane. */
+  backplane?: string;
+}
+
+/** A hub, and what joins it with others. */
+export interface OpenHub extends AsyncDisposable {
+  hub: Hub;
+}
+
+/** Opens a hub; `ports` lead to the other workers of this process. */
+export async function openHub(
+  settings: HubSettings,
+  ports?: Ports,
+): Promise<OpenHub> {
+  const { logLevel, backplane: url, ...options } = settings;
+  const level = LOG_LEVELS[logLevel];
+  setup({
+    handlers: { console: new ConsoleHandler(level) },
+    loggers: { hub: { level, handlers: ["console"] } },
+  });
+  await using stack = new AsyncDisposableStack();
+  const backplane = await connectBackplane(url, ports);
+  if (backplane !== undefined) stack.use(backplane);
+  const hub = stack.use(
+    await startHub({
+      ...options,
+      observe: logEvents(getLogger("hub")),
+      ...(backplane === undefined ? {} : { backplane }),
+    }),
+  );
+  const opened = stack.move();
+  return { hub, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function connectBackplane(
+  url: string | undefined,
+  ports: Ports | undefined,
+): Promise<Backplane | undefined> {
+  if (url === undefined) {
+    return ports === undefined ? undefined : new PortBackplane(ports);
+  }
+  // A hub that stands alone does not load what it takes to reach others.
+  const { connectNats } = await import("./nats.ts");
+  return await connectNats(url);
+}

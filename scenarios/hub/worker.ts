@@ -1,0 +1,39 @@
+/**
+ * One hub of several in a process; `workers.ts` is the other side.
+ *
+ * @module
+ */
+
+import { describeError } from "../../mod.ts";
+import { openHub } from "./open.ts";
+import type { FromWorker, ToWorker } from "./workers.ts";
+
+/** What this module uses of the worker that it runs in. */
+interface Scope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+const scope = self as unknown as Scope;
+
+scope.onmessage = async ({ data }) => {
+  if (data.type !== "open") return;
+  try {
+    const { hub } = await openHub(data.settings, data.ports);
+    scope.onmessage = async ({ data }) => {
+      if (data.type === "observe") {
+        const { counters, peers, startedAt, status } = hub;
+        scope.postMessage({
+          type: "observed",
+          observed: { counters, peers: { size: peers.size }, startedAt, status },
+        });
+      } else if (data.type === "drain") {
+        await hub.drain(data.options);
+        scope.postMessage({ type: "drained" });
+      }
+    };
+    scope.postMessage({ type: "opened", endpoints: hub.endpoints });
+  } catch (error) {
+    scope.postMessage({ type: "failed", reason: describeError(error) });
+  }
+};
