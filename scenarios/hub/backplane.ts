@@ -21,6 +21,40 @@ export interface Backplane extends AsyncDisposable {
   send(hub: string, text: string): void;
 }
 
+const CLUSTER_REGEXP = /^[A-Za-z0-9_-]+$/;
+
+/** Where a NATS server is, and which of the clusters on it is meant. */
+export interface NatsAddress {
+  server: string;
+  cluster: string;
+  user: string;
+  password: string;
+}
+
+/**
+ * Reads `nats://[USER:PASSWORD@]HOST[:PORT][/CLUSTER]`.
+ *
+ * @throws {SyntaxError} If it is something else.
+ */
+export function natsAddress(url: string): NatsAddress {
+  const parsed = URL.parse(url);
+  const cluster = parsed?.pathname.slice(1) || "main";
+  if (
+    parsed?.protocol !== "nats:" || parsed.hostname === "" ||
+    !CLUSTER_REGEXP.test(cluster)
+  ) {
+    throw new SyntaxError(
+      `Cannot use the backplane: nats://HOST:PORT is expected, and /CLUSTER may follow: current value is "${url}"`,
+    );
+  }
+  return {
+    server: `${parsed.hostname}:${parsed.port || 4222}`,
+    cluster,
+    user: decodeURIComponent(parsed.username),
+    password: decodeURIComponent(parsed.password),
+  };
+}
+
 /** An id that no other hub has. */
 export function newHubId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));

@@ -1,18 +1,12 @@
-import { ConsoleHandler, getLogger, setup } from "@std/log";
-import { EndpointError, logEvents, runMain } from "../../mod.ts";
-import { metricsAddress, serveMetrics } from "./metrics.ts";
-import { type Hub, type HubOptions, startHub } from "./server.ts";
+import { type DrainOptions, runMain } from "../../mod.ts";
+import { natsAddress } from "./backplane.ts";
+import { metricsAddress, type Observed, serveMetrics } from "./metrics.ts";
+import { type HubSettings, openHub } from "./open.ts";
 import { welcome } from "./welcome.ts";
+import { HubWorkers } from "./workers.ts";
 
 /** Clients that a drain sends away come back spread over this time. */
 const COME_BACK_WITHIN_MS = 5000;
-
-const LOG_LEVELS = {
-  debug: "DEBUG",
-  info: "INFO",
-  warn: "WARN",
-  error: "ERROR",
-} as const;
 
 await runMain({
   name: "hub",
@@ -55,6 +49,18 @@ await runMain({
       check: metricsAddress,
       help: "Where to serve /metrics for Prometheus, and /health, over HTTP",
     },
+    workers: {
+      type: "integer",
+      default: 1,
+      min: 1,
+      help: "Cores to use: so many hubs share the port, as one hub",
+    },
+    backplane: {
+      type: "string",
+      placeholder: "URL",
+      check: natsAddress,
+      help: "NATS server that joins hubs on many machines to one hub",
+    },
     logLevel: {
       type: "string",
       choices: ["debug", "info", "warn", "error"],
@@ -74,39 +80,43 @@ await runMain({
       "deno task hub --listen tls://0.0.0.0:9443 --cert cert.pem --key key.pem",
       "Serve it over TLS",
     ],
+    ["deno task hub --workers 4", "Use four cores"],
+    [
+      "deno task hub --backplane nats://127.0.0.1:4222",
+      "Be one hub with those on other machines",
+    ],
     [
       "deno task hub --metrics tcp://127.0.0.1:9090",
       "Let Prometheus look on, and load balancers",
     ],
   ],
 }, async (values, { output, listening, stopped }) => {
-  const level = LOG_LEVELS[values.logLevel];
-  setup({
-    handlers: { console: new ConsoleHandler(level) },
-    loggers: { hub: { level, handlers: ["console"] } },
-  });
   const [cert, key] = await Promise.all([values.cert, values.key].map(read));
-  await using hub = await start({
+  const { workers, backplane } = values;
+  await using hub = await open({
     listen: values.listen,
+    logLevel: values.logLevel,
     maxFrameBytes: values.maxFrameBytes,
     limits: {
-      maxConnections: values.maxConnections,
+      maxConnections: Math.ceil(values.maxConnections / workers),
       idleMs: values.idleSeconds * 1000,
     },
-    observe: logEvents(getLogger("hub")),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-  });
+    ...(backplane === undefined ? {} : { backplane }),
+  }, workers);
   await using metrics = values.metrics === undefined
     ? undefined
-    : serveMetrics(values.metrics, hub);
+    : serveMetrics(values.metrics, () => hub.observe());
   listening(hub.endpoints);
   if (metrics !== undefined) {
     const { hostname, port } = metrics.addr;
     const url = `http://${hostname}:${port}/metrics`;
     output.print(`metrics ${url}`, { type: "metrics", url });
   }
-  if (values.welcome) output.print(welcome(hub.endpoint, output.style));
+  if (values.welcome) {
+    output.print(welcome(hub.endpoints[0]!, output.style));
+  }
   await stopped;
   await hub.drain({
     deadlineMs: values.drainSeconds * 1000,
@@ -114,17 +124,23 @@ await runMain({
   });
 });
 
-async function start(options: HubOptions): Promise<Hub> {
-  try {
-    return await startHub(options);
-  } catch (error) {
-    if (error instanceof EndpointError && error.reason === "address in use") {
-      throw new Error(`${error.message}; --port N takes another`, {
-        cause: error,
-      });
-    }
-    throw error;
-  }
+/** One hub, or several that are one. */
+interface Hubs extends AsyncDisposable {
+  readonly endpoints: readonly string[];
+  observe(): Observed | Promise<Observed>;
+  drain(options: DrainOptions): Promise<void>;
+}
+
+async function open(settings: HubSettings, workers: number): Promise<Hubs> {
+  if (workers > 1) return await HubWorkers.open(settings, workers);
+  const opened = await openHub(settings);
+  const { hub } = opened;
+  return {
+    endpoints: hub.endpoints,
+    observe: () => hub,
+    drain: (options) => hub.drain(options),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
 }
 
 async function read(path: string | undefined): Promise<string | undefined> {

@@ -1,10 +1,16 @@
 import {
   EndpointError,
+  type ObservedServer,
   parseEndpoint,
   PROMETHEUS_CONTENT_TYPE,
   prometheusText,
+  type ServerStatus,
 } from "../../mod.ts";
-import type { Hub } from "./server.ts";
+
+/** What a hub shows of itself, or several shown as one. */
+export interface Observed extends ObservedServer {
+  readonly status: ServerStatus;
+}
 
 /**
  * The host and port to serve a page at.
@@ -22,27 +28,27 @@ export function metricsAddress(
 }
 
 /**
- * Serves over HTTP: `/metrics` is the hub's counters for Prometheus, and `/health` is 200 while the hub takes clients,
+ * Serves over HTTP what `observe` returns: `/metrics` is the hub's counters for Prometheus, and `/health` is 200 while the hub takes clients,
  * 503 otherwise, for load balancers.
  *
  * @throws {EndpointError} If the endpoint cannot be listened on.
  */
 export function serveMetrics(
   endpoint: string,
-  hub: Hub,
+  observe: () => Observed | Promise<Observed>,
 ): Deno.HttpServer<Deno.NetAddr> {
   const { hostname, port } = metricsAddress(endpoint);
   try {
     return Deno.serve(
       { hostname, port, onListen() {} },
-      (request) => respond(request, hub),
+      async (request) => respond(request, await observe()),
     );
   } catch (error) {
     throw new EndpointError("listen on", parseEndpoint(endpoint), error);
   }
 }
 
-function respond(request: Request, hub: Hub): Response {
+function respond(request: Request, hub: Observed): Response {
   switch (new URL(request.url).pathname) {
     case "/metrics":
       return new Response(prometheusText(hub), {

@@ -9,43 +9,10 @@ import {
   connect,
   type NatsConnection,
 } from "npm:@nats-io/transport-node@3.4.0";
-import { type Backplane, newHubId } from "./backplane.ts";
+import { type Backplane, natsAddress, newHubId } from "./backplane.ts";
 
 /** Before the name of a cluster, so that others can use the server too. */
 const SUBJECT = "portolan.hub";
-const CLUSTER_REGEXP = /^[A-Za-z0-9_-]+$/;
-
-/** Where a NATS server is, and which of the clusters on it is meant. */
-export interface NatsAddress {
-  server: string;
-  cluster: string;
-  user: string;
-  password: string;
-}
-
-/**
- * Reads `nats://[USER:PASSWORD@]HOST[:PORT][/CLUSTER]`.
- *
- * @throws {SyntaxError} If it is something else.
- */
-export function natsAddress(url: string): NatsAddress {
-  const parsed = URL.parse(url);
-  const cluster = parsed?.pathname.slice(1) || "main";
-  if (
-    parsed?.protocol !== "nats:" || parsed.hostname === "" ||
-    !CLUSTER_REGEXP.test(cluster)
-  ) {
-    throw new SyntaxError(
-      `Cannot use the backplane: nats://HOST:PORT is expected, and /CLUSTER may follow: current value is "${url}"`,
-    );
-  }
-  return {
-    server: `${parsed.hostname}:${parsed.port || 4222}`,
-    cluster,
-    user: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
-  };
-}
 
 /** Connects to a NATS server; once connected, connects again whenever it is lost. */
 export async function connectNats(url: string): Promise<Backplane> {

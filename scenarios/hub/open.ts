@@ -5,12 +5,11 @@
  */
 
 import { ConsoleHandler, getLogger, setup } from "@std/log";
-import { logEvents, type ServerLimits } from "../../mod.ts";
+import { EndpointError, logEvents, type ServerLimits } from "../../mod.ts";
 import { type Backplane, PortBackplane, type Ports } from "./backplane.ts";
-import { type Hub, startHub } from "./server.ts";
+import { type Hub, type HubOptions, startHub } from "./server.ts";
 
-/** How much is logged. */
-export const LOG_LEVELS = {
+const LOG_LEVELS = {
   debug: "DEBUG",
   info: "INFO",
   warn: "WARN",
@@ -51,7 +50,7 @@ export async function openHub(
   const backplane = await connectBackplane(url, ports);
   if (backplane !== undefined) stack.use(backplane);
   const hub = stack.use(
-    await startHub({
+    await start({
       ...options,
       observe: logEvents(getLogger("hub")),
       ...(backplane === undefined ? {} : { backplane }),
@@ -71,4 +70,17 @@ async function connectBackplane(
   // A hub that stands alone does not load what it takes to reach others.
   const { connectNats } = await import("./nats.ts");
   return await connectNats(url);
+}
+
+async function start(options: HubOptions): Promise<Hub> {
+  try {
+    return await startHub(options);
+  } catch (error) {
+    if (error instanceof EndpointError && error.reason === "address in use") {
+      throw new Error(`${error.message}; --port N takes another`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
 }

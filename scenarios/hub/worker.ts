@@ -19,16 +19,23 @@ const scope = self as unknown as Scope;
 scope.onmessage = async ({ data }) => {
   if (data.type !== "open") return;
   try {
-    const { hub } = await openHub(data.settings, data.ports);
+    const opened = await openHub(data.settings, data.ports);
+    const { hub } = opened;
     scope.onmessage = async ({ data }) => {
       if (data.type === "observe") {
         const { counters, peers, startedAt, status } = hub;
         scope.postMessage({
           type: "observed",
-          observed: { counters, peers: { size: peers.size }, startedAt, status },
+          observed: {
+            counters,
+            peers: { size: peers.size },
+            startedAt,
+            status,
+          },
         });
       } else if (data.type === "drain") {
         await hub.drain(data.options);
+        await opened[Symbol.asyncDispose]();
         scope.postMessage({ type: "drained" });
       }
     };

@@ -283,10 +283,12 @@ export class Connection<In, Out, State>
 
   /** Reads once. {@linkcode Connection.run} does the same inline: a suspended call costs each idle connection memory. */
   async #read(): Promise<void> {
-    const written = this.#outbox.flush();
-    if (written !== undefined) {
-      await written;
-      if (this.#isLast && this.ending === undefined) return;
+    if (this.ending === undefined) {
+      const owedMs = this.#receiver.takeOwedMs();
+      if (owedMs > 0) return await this.#throttle("bytesPerSecond", owedMs);
+      const written = this.#outbox.flush();
+      if (written !== undefined) await written;
+      if (this.#isLast) return;
     }
     const space = this.#receiver.readBegins();
     try {
@@ -294,15 +296,12 @@ export class Connection<In, Out, State>
     } catch (error) {
       this.#readFailed(error);
     }
-    const { owedMs } = this.#receiver;
-    if (owedMs > 0 && this.ending === undefined) {
-      await this.#throttle("bytesPerSecond", owedMs);
-    }
   }
 
   /** No more messages are taken. */
   get #isLast(): boolean {
-    return this.#receiver.ended || this.#lastWord !== undefined;
+    return this.#receiver.ended || this.#lastWord !== undefined ||
+      this.ending !== undefined;
   }
 
   #readFailed(error: unknown): void {
@@ -336,6 +335,11 @@ export class Connection<In, Out, State>
           }
           this.#handling = false;
           if (this.#isLast) break;
+          const owedMs = this.#receiver.takeOwedMs();
+          if (owedMs > 0) {
+            await this.#throttle("bytesPerSecond", owedMs);
+            continue;
+          }
           // Answers leave before more is read: one large read then follows, where an early one would get a small piece.
           const written = this.#outbox.flush();
           if (written !== undefined && !this.#host.readsOn) {
@@ -348,8 +352,6 @@ export class Connection<In, Out, State>
           } catch (error) {
             this.#readFailed(error);
           }
-          const { owedMs } = this.#receiver;
-          if (owedMs > 0) await this.#throttle("bytesPerSecond", owedMs);
         }
         this.#handling = true;
         if (this.ending === undefined) await handler.finish?.(this);
@@ -449,6 +451,8 @@ export class Connection<In, Out, State>
   drain(notice: DrainNotice): void {
     if (this.ending !== undefined) return;
     this.#lastWord ??= this.#sayLastWord(notice);
+    // A rate that reading waits for does not matter any more.
+    this.#resume();
   }
 
   async #sayLastWord(notice: DrainNotice): Promise<void> {

@@ -22,14 +22,13 @@ export class Receiver<In> {
   ended = false;
   /** A read is in flight. */
   reading = false;
-  /** Milliseconds to wait until the bytes received are within the rate again. */
-  owedMs = 0;
   readonly #inbox: Inbox = new Inbox();
   readonly #deframer: Deframer;
   readonly #wire: Wire<In, never>;
   readonly #deadlines: Deadlines;
   readonly #counters: Counters;
   readonly #rate: TokenBucket | undefined;
+  #owedMs = 0;
 
   /** Starts with an empty buffer. */
   constructor(
@@ -101,8 +100,15 @@ export class Receiver<In> {
     this.#inbox.received(count);
     this.#counters.bytesIn += count;
     if (this.#rate !== undefined) {
-      this.owedMs = this.#rate.take(count, this.#deadlines.readMs);
+      this.#owedMs = this.#rate.take(count, this.#deadlines.readMs);
     }
+  }
+
+  /** Milliseconds to wait before the next read, so that the rate is kept; told once. */
+  takeOwedMs(): number {
+    const owedMs = this.#owedMs;
+    this.#owedMs = 0;
+    return owedMs;
   }
 
   /** Forgets what was received and not yet looked at. */

@@ -30,7 +30,7 @@ const MIN_SAMPLE = 10;
 
 /**
  * Counts attempts at a time against a limit, so that a slow server cannot take up everything. Adaptive, it grows by one a
- * round while latency is on target and the limit is what holds attempts back, and shrinks by a tenth to a half when latency is
+ * round while latency is on target and the limit is what holds attempts back, and shrinks by a tenth to a half when it is
  * off target: additive increase, multiplicative decrease (Chiu and Jain, 1989), on latency as in `AIMDLimit` of Netflix's
  * concurrency-limits. A round is as many outcomes as the limit, of attempts that began in it. Pure.
  *
@@ -60,6 +60,11 @@ export class ConcurrencyLimit implements OutcomeListener {
   /** Starts at `nowMs` with nothing in flight. */
   constructor(options: ConcurrencyLimitOptions, nowMs: number) {
     const { limit = 100, adaptive } = options;
+    if (!(limit >= 1)) {
+      throw new RangeError(
+        `Cannot limit attempts: 'limit' must be at least 1: current value is ${limit}`,
+      );
+    }
     this.#adaptive = adaptive && { min: 1, max: 1000, ...adaptive };
     this.#limit = limit;
     this.#roundMs = nowMs;
@@ -102,7 +107,7 @@ export class ConcurrencyLimit implements OutcomeListener {
       const share = targetMs * this.#sample / this.#latencySumMs;
       const { most, least } = DECREASE;
       this.#limit *= Math.max(Math.min(share, most), least);
-      this.#limit = Math.max(this.#limit, min);
+      this.#limit = Math.max(this.#limit, min, 1);
     } else if (this.#peak >= this.limit) {
       this.#limit = Math.min(this.#limit + 1, max);
     }

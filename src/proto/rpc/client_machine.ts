@@ -1,7 +1,6 @@
 import { RequestLostError, RPC_CODES, RpcError } from "./errors.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import {
-  isAnswer,
   isObject,
   type RpcMessage,
   rpcNotification,
@@ -245,7 +244,7 @@ export class RpcClientMachine {
       return this.#refused(call, receivedError(message.error));
     }
     this.#forget(call);
-    if (isAnswer(message)) call.waiter.succeed(message.result);
+    if (message.result !== undefined) call.waiter.succeed(message.result);
     else call.waiter.fail(noAnswer(call));
   }
 

@@ -20,13 +20,14 @@ export function snapshot(
   maxBytes: number,
 ): Snapshot | undefined {
   let bytes = 0;
+  let fits = true;
   const copy = (item: unknown, depth: number): unknown => {
     bytes += NODE_BYTES;
     if (typeof item === "string") bytes += 2 * item.length;
     if (typeof item !== "object" || item === null) return item;
-    if (depth > MAX_DEPTH) bytes = Infinity;
     if (ArrayBuffer.isView(item)) bytes += item.byteLength;
-    if (bytes > maxBytes) return undefined;
+    fits &&= depth <= MAX_DEPTH && bytes <= maxBytes;
+    if (!fits) return undefined;
     if (item instanceof Uint8Array) return item.slice();
     if (ArrayBuffer.isView(item)) return item;
     if (Array.isArray(item)) return item.map((it) => copy(it, depth + 1));
@@ -39,7 +40,7 @@ export function snapshot(
     return isPlain(item) ? copied : item;
   };
   const copied = copy(value, 1);
-  return bytes <= maxBytes ? { value: copied, bytes } : undefined;
+  return fits && bytes <= maxBytes ? { value: copied, bytes } : undefined;
 }
 
 function isPlain(value: object): boolean {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { seededRandom } from "../../../../src/bytes/random.ts";
 import {
   ConcurrencyLimit,
@@ -107,4 +107,12 @@ Deno.test("ConcurrencyLimit shrinks once for one burst of failures", () => {
   assertEquals(limit.limit, 80);
   limit.record({ ok: false, latencyMs: 50, kind: "cancelled" }, 600);
   assertEquals(limit.limit, 80);
+});
+
+Deno.test("ConcurrencyLimit refuses a limit that lets nothing pass", () => {
+  assertThrows(
+    () => new ConcurrencyLimit({ limit: 0 }, 0),
+    RangeError,
+    "'limit' must be at least 1: current value is 0",
+  );
 });
