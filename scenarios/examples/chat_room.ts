@@ -19,7 +19,7 @@ await runMain({
         peer.send("What is your name?");
         const name = await peer.receive();
         if (!name) throw new Refusal("no name");
-        peer.send(`* ${room.size} others are here`);
+        peer.send(`* Here already: ${room.size}`);
         room.broadcast(`* ${name} has come`);
         room.add(peer);
         return { name };

@@ -150,7 +150,6 @@ export class Claims {
 
   /** Whether another hub keeps a name that it holds; if so it is given up here. */
   #cedes(key: string, hub: string, stampMs: number): boolean {
-    this.#claims.get(key)?.decide("taken");
     const heldMs = this.#held.get(key);
     if (heldMs === undefined) return true;
     if (this.#isBetter(heldMs, hub, stampMs)) return false;

@@ -118,7 +118,7 @@ export class Bulkhead implements OutcomeListener {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.tryAcquire()) return Promise.resolve();
     if (this.#waiters.size >= this.#maxWaiters) {
-      const detail = `${this.#waiters.size} others wait`;
+      const detail = `too many wait already (${this.#maxWaiters})`;
       return Promise.reject(
         new ConcurrencyLimitError("full", this.limit, detail),
       );

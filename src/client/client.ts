@@ -47,7 +47,12 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   ) {
     this.#connection = connection;
     this.#requests = requests;
-    void connection.closed.then(() => this.#unread.end());
+    // When the end begins, not when it is over: a callback that hangs must not hold up those who wait.
+    connection.signal.addEventListener("abort", () => {
+      this.#unread.end();
+      const action = `get an answer from ${connection.address}`;
+      requests?.fail(new ConnectionEndedError(action, connection.ending!));
+    }, { once: true });
   }
 
   /** Takes a message that answers no request; the promise resolves when more may come. */

@@ -14,7 +14,6 @@ import {
   type ConnectionLimits,
   DEFAULT_CONNECTION_LIMITS,
 } from "../io/limits.ts";
-import { ConnectionEndedError } from "../io/peer.ts";
 import type { Conn, TransportConnectOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
 import { Client } from "./client.ts";
@@ -84,6 +83,7 @@ export async function connect<In, Out = In>(
   const { wire, correlate, message, invalid } = options;
   const endpoint = parseEndpoint(options.to);
   const clock = options.clock ?? systemClock;
+  const limits = completeLimits(options.limits, CLIENT_LIMITS);
   const conn = await dial(endpoint, options);
   const requests = correlate && new Requests(correlate, clock);
   const connection: Connection<In, Out, undefined> = new Connection(
@@ -91,7 +91,7 @@ export async function connect<In, Out = In>(
       wire,
       clock,
       readsOn: true,
-      limits: completeLimits(options.limits, CLIENT_LIMITS),
+      limits,
       counters: new Counters(),
       handler: {
         message(_peer, received): unknown {
@@ -103,10 +103,6 @@ export async function connect<In, Out = In>(
         ...(invalid === undefined
           ? {}
           : { invalid: (_peer, error) => invalid(error) }),
-        close(peer, ending) {
-          const action = `get an answer from ${peer.address}`;
-          requests?.fail(new ConnectionEndedError(action, ending));
-        },
       },
       limited() {},
       invalid() {},

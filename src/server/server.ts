@@ -211,8 +211,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** Stops listening; those who are connected stay. */
   async suspend(): Promise<void> {
     if (this.#status !== "listening") return;
-    await this.#stopListening();
     this.#status = "suspended";
+    await this.#stopListening();
     this.#tell({ type: "suspended" });
   }
 
@@ -243,9 +243,11 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       }
     } catch (error) {
       await this.#stopListening();
-      this.#status = "suspended";
+      if (this.#status === "listening") this.#status = "suspended";
       throw error;
     }
+    // It may have been told to stop while the listeners were opened.
+    if (this.#status !== "listening") return await this.#stopListening();
     for (const acceptor of this.#acceptors) {
       this.#accepting.push(acceptor.run());
       this.#tell({ type: "listening", endpoint: acceptor.endpoint });

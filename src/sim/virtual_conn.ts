@@ -3,9 +3,7 @@ import { Pipe } from "../proto/sim/pipe.ts";
 import type { Link } from "../proto/sim/link.ts";
 import { alarm, type Clock } from "../io/clock.ts";
 import type { Conn } from "../io/transport.ts";
-
-/** Reads per second of a slow reader: it takes its share of each second in as many parts. */
-const SLOW_READS_PER_SECOND = 20;
+import { ReadPace } from "./read_pace.ts";
 
 /** Whose a connection is. */
 export interface ConnOwner {
@@ -80,7 +78,7 @@ export class VirtualConn implements Conn {
   #failure: Error | undefined;
   /** It has failed: the stream ends after what was received. */
   #failed = false;
-  #readAgainMs = 0;
+  readonly #pace = new ReadPace();
   #waiting: (() => void)[] = [];
 
   private constructor(parts: Parts) {
@@ -123,13 +121,17 @@ export class VirtualConn implements Conn {
   }
 
   async read(into: Uint8Array): Promise<number | null> {
+    if (into.length === 0) return 0;
     for (;;) {
       if (this.#state !== "open") return await this.#unusable();
-      const room = this.#mayRead(into.length);
-      if (room > 0 || into.length === 0) {
-        const count = this.#in.read(into.subarray(0, room), this.#clock.now());
+      const nowMs = this.#clock.now();
+      const { readBytesPerSecond: rate } = this.here.owner;
+      const most = this.#pace.allowance(into.length, rate, nowMs);
+      if (most > 0) {
+        const count = this.#in.read(into.subarray(0, most), nowMs);
         if (typeof count === "number") {
-          this.#pace(count);
+          const pauseMs = this.#pace.read(count, rate, nowMs);
+          if (pauseMs > 0) alarm(this.#clock, pauseMs, () => this.#wake());
           this.#schedule();
           return count;
         }
@@ -271,26 +273,9 @@ export class VirtualConn implements Conn {
     throw error;
   }
 
-  /** How many of `wanted` bytes the programs of this host take at once. */
-  #mayRead(wanted: number): number {
-    const rate = this.here.owner.readBytesPerSecond;
-    if (rate === Infinity) return wanted;
-    if (rate === 0 || this.#clock.now() < this.#readAgainMs) return 0;
-    const share = Math.max(Math.floor(rate / SLOW_READS_PER_SECOND), 1);
-    return Math.min(share, wanted);
-  }
-
-  #pace(count: number): void {
-    const rate = this.here.owner.readBytesPerSecond;
-    if (rate === Infinity) return;
-    const pauseMs = count / rate * 1000;
-    this.#readAgainMs = this.#clock.now() + pauseMs;
-    alarm(this.#clock, pauseMs, () => this.#wake());
-  }
-
   /** Looks again whether it may read. */
   repace(): void {
-    this.#readAgainMs = 0;
+    this.#pace.reset();
     this.#wake();
   }
 

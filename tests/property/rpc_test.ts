@@ -193,7 +193,9 @@ class Connection {
           this.answers.set(answer.id, answer);
           return true;
         },
-        unsendable: () => {},
+        unsendable: (error) => {
+          throw error;
+        },
         eased: () => {},
       },
       { ...DEFAULT_RPC_LIMITS, maxCallMs: 80 },

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Client } from "../../src/client/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { connect } from "../../src/client/connect.ts";
 import { byKey } from "../../src/client/correlation.ts";
 import { json } from "../../src/proto/codec/json.ts";

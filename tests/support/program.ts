@@ -57,41 +57,71 @@ export async function run(
   };
 }
 
-/** A server in a process of its own. */
+/** A program that runs while the test goes on. */
 export class Program implements AsyncDisposable {
   /** What it printed so far. */
   output = "";
   /** What it wrote to its standard error so far. */
   errors = "";
   readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<unknown>;
   #changed = Promise.withResolvers<void>();
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
+    this.#input = child.stdin.getWriter();
     this.#reading = Promise.all([
       this.#read(child.stdout, (text) => this.output += text),
       this.#read(child.stderr, (text) => this.errors += text),
     ]);
   }
 
-  /** Starts a command that prints `listening ENDPOINT`, and waits until it has. */
-  static async serve(
+  /** Starts a command. */
+  static start(
     [command, ...args]: string[],
     options: Deno.CommandOptions = {},
-  ): Promise<Program> {
-    const program = new Program(
+  ): Program {
+    return new Program(
       new Deno.Command(command!, {
         ...options,
         args,
-        stdin: "null",
+        stdin: "piped",
         stdout: "piped",
         stderr: "piped",
         env: { NO_COLOR: "1", ...options.env },
       }).spawn(),
     );
+  }
+
+  /** Starts a command that prints `listening ENDPOINT`, and waits until it has. */
+  static async serve(
+    command: string[],
+    options: Deno.CommandOptions = {},
+  ): Promise<Program> {
+    const program = Program.start(command, options);
     await program.until("an endpoint", () => program.endpoints.length > 0);
     return program;
+  }
+
+  /** Types into its standard input. */
+  async type(text: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(text));
+  }
+
+  /** Ends its standard input. */
+  async endInput(): Promise<void> {
+    await this.#input.close();
+  }
+
+  /** Waits until it has printed all of these lines, beside others. */
+  async prints(...lines: string[]): Promise<void> {
+    for (const line of lines) {
+      await this.until(
+        `the line "${line}" in ${JSON.stringify(this.output)}`,
+        () => `\n${this.output}`.includes(`\n${line}\n`),
+      );
+    }
   }
 
   /** The endpoints that it listens on. */
@@ -153,6 +183,8 @@ export class Program implements AsyncDisposable {
       // It has ended.
     }
     await this.ended();
+    // It may have ended before all was written.
+    await this.#input.close().catch(() => {});
   }
 
   async #read(

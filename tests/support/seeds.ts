@@ -12,10 +12,10 @@ export function simulationTest(
 ): void {
   Deno.test(name, async () => {
     const seed = Deno.env.get("PORTOLAN_SEED");
-    const seeds = seed === undefined
-      ? { seeds: 200 }
-      : { seeds: 1, firstSeed: Number(seed) };
-    await simulate({ ...seeds, ...options }, scenario);
+    const chosen = seed === undefined
+      ? { seeds: 200, ...options }
+      : { ...options, seeds: 1, firstSeed: Number(seed) };
+    await simulate(chosen, scenario);
   });
 }
 

@@ -100,7 +100,7 @@ export interface ChooseOptions<C> {
 export interface Choice<C> {
   /** The server to ask. */
   readonly server: C;
-  /** Whether so few were healthy that health was ignored. */
+  /** Whether so few were healthy that health was ignored; a single server leaves nothing to choose. */
   readonly panic: boolean;
 }
 
@@ -136,7 +136,8 @@ export function chooseServer<C extends Candidate>(
     );
   }
   const healthy = servers.filter((server) => server.isHealthy(nowMs));
-  const panic = healthy.length < servers.length * panicThreshold;
+  const panic = servers.length > 1 &&
+    healthy.length < servers.length * panicThreshold;
   const usable = panic || healthy.length === 0 ? servers : healthy;
   const fresh = avoid === undefined || avoid.size === 0
     ? usable

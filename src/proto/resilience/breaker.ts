@@ -233,8 +233,8 @@ export class CircuitBreaker implements OutcomeListener {
         ? this.#options.openMs
         : this.#nowMs - this.#sinceMs,
       consecutiveFailures: this.#consecutiveFailures,
-      outcomes: this.#outcomes.toJSON(),
-      failures: this.#failures.toJSON(),
+      outcomes: this.#outcomes.segments(this.#nowMs),
+      failures: this.#failures.segments(this.#nowMs),
     };
   }
 

@@ -48,8 +48,9 @@ export class SlidingSum {
     this.#segments.fill(0);
   }
 
-  /** The segments, oldest first. */
-  toJSON(): number[] {
+  /** The segments of the window that ends at `nowMs`, oldest first. */
+  segments(nowMs: number): number[] {
+    this.#advance(nowMs);
     const oldest = (this.#current + 1) % SEGMENTS;
     return Array.from(
       this.#segments,

@@ -128,6 +128,9 @@ Deno.test("chooseServer() ignores health when most are unhealthy", () => {
   for (let n = 0; n < 100; n++) {
     assertEquals(chooseServer(servers, calm).server.name, "a");
   }
+  const last = server("last", false);
+  const only = chooseServer([last], { nowMs: 0, random });
+  assertEquals(only, { server: last, panic: false });
 });
 
 Deno.test("chooseServer() avoids servers while there are others", () => {

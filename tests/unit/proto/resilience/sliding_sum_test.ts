@@ -31,11 +31,19 @@ Deno.test("SlidingSum.restore() continues at another time", () => {
   const sum = new SlidingSum(1000, 0);
   for (let nowMs = 0; nowMs < 1000; nowMs += 100) sum.add(nowMs, nowMs);
   const other = new SlidingSum(1000, 123_456);
-  other.restore(sum.toJSON());
-  assertEquals(other.toJSON(), sum.toJSON());
+  other.restore(sum.segments(999));
+  assertEquals(other.segments(123_456), sum.segments(999));
   assertEquals(other.total(123_456), 4500);
   assertEquals(other.total(123_556), 4500);
   assertEquals(other.total(124_056), 4500 - 100 - 200 - 300 - 400 - 500);
+});
+
+Deno.test("SlidingSum.segments() leaves out what has fallen out of the window", () => {
+  const sum = new SlidingSum(1000, 0);
+  sum.add(1, 0);
+  sum.add(2, 100);
+  assertEquals(sum.segments(999).slice(0, 3), [1, 2, 0]);
+  assertEquals(sum.segments(1000), [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
 Deno.test("SlidingSum.restore() takes fewer segments as the latest ones", () => {

@@ -467,6 +467,18 @@ Deno.test("RpcServerMachine works on while one of the callers has time left", ()
   assertEquals(b.take(), [[2, "in time"]]);
 });
 
+Deno.test("RpcServerMachine works on for callers who are away and have time left", () => {
+  const [a, b] = pair();
+  a.ask(1, { ...KEY, deadline_ms: 200 });
+  b.ask(2, { ...KEY, deadline_ms: 50 });
+  a.machine.close();
+  b.machine.close();
+  b.advance(50);
+  assertEquals(a.started[0]!.aborted, undefined);
+  a.advance(200);
+  assertEquals(a.started[0]!.aborted?.code, DEADLINE);
+});
+
 Deno.test("RpcServerMachine aborts a call with a key when the last caller that is there cancels", () => {
   const [a, b] = pair();
   a.ask(1, KEY);
@@ -493,6 +505,10 @@ Deno.test("RpcServerMachine counts callers that wait for the method of another",
   assertEquals([a.machine.isFull, b.machine.isFull], [true, false]);
   a.settle(0, { result: 1 });
   assertEquals([a.machine.isFull, b.machine.isFull], [false, false]);
+  for (const server of [a, b]) {
+    server.ask(9);
+    assertEquals(server.machine.isFull, true);
+  }
 });
 
 Deno.test("RpcServerMachine refuses a key that was used with another method", () => {
