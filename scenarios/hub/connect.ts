@@ -97,8 +97,10 @@ await runMain({
   };
   if (values.demo) return await demonstrate(options, output);
   if (values.performance) return await measure(options, values, output);
-  await using chat = await Chat.open(options, output);
-  return values.eval.length > 0
+  const scripted = values.eval.length > 0;
+  const stay = !scripted && Deno.stdin.isTerminal();
+  await using chat = await Chat.open(options, output, stay);
+  return scripted
     ? await evaluate(chat, values.eval, signal)
     : await converse(chat, signal);
 });

@@ -125,6 +125,7 @@ async function dial<In, Out>(
 ): Promise<Conn> {
   const { timeoutMs = 10_000, signal } = options;
   const { clock = systemClock, transports = systemTransports } = options;
+  signal?.throwIfAborted();
   const timeout = new AbortController();
   const timer = alarm(clock, timeoutMs, () => timeout.abort());
   const either = signal === undefined

@@ -115,7 +115,6 @@ export class Guard<S> {
     options: RunOptions = {},
   ): Promise<T> {
     const { signal } = options;
-    signal?.throwIfAborted();
     const run: Run<S, T> = { ...options, work, asked: new Set() };
     let backoff: Backoff | undefined;
     for (;;) {
@@ -132,7 +131,6 @@ export class Guard<S> {
         const { attempts } = backoff;
         this.#options.observe?.({ type: "retry", attempts, delayMs, error });
         await sleep(this.#host.clock, delayMs, signal);
-        signal?.throwIfAborted();
       }
     }
   }
@@ -188,6 +186,10 @@ export class Guard<S> {
 
   /** Makes an attempt, for which the bulkhead has been entered, and perhaps a hedged one. */
   #ask<T>(run: Run<S, T>): Promise<T> {
+    if (run.signal?.aborted) {
+      this.#bulkhead.release();
+      return Promise.reject(run.signal.reason);
+    }
     const delayMs = run.idempotent ? this.#hedgeDelayMs() : undefined;
     if (delayMs === undefined) return this.#attempt(run, run.signal);
     return hedge((signal) => this.#attempt(run, signal), {

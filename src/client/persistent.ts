@@ -80,6 +80,7 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   readonly #unread: Unread<In> = new Unread();
   readonly #offline: Out[] = [];
   readonly #stop = new AbortController();
+  readonly #over = new AbortController();
   readonly #finished = Promise.withResolvers<void>();
   #client: Client<In, Out> | undefined;
   /** Resolves when there is a connection, or never will be. */
@@ -104,6 +105,18 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   /** The server that it is connected to, as a URL; undefined while it is not. */
   get server(): string | undefined {
     return this.#client?.endpoint;
+  }
+
+  /** Aborted when it has given up or was closed. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Why it is no more; undefined while it goes on. */
+  get ending(): Ending | undefined {
+    return this.#over.signal.aborted
+      ? { cause: "local closed", reason: this.#closedReason! }
+      : undefined;
   }
 
   /** Resolves when it has given up or was closed. */
@@ -247,6 +260,7 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
     this.#connected.resolve();
     this.#unread.end();
     this.#status.tell({ type: "closed", reason });
+    this.#over.abort(new Error(`Cannot go on: ${reason}`));
     this.#finished.resolve();
   }
 

@@ -1,3 +1,4 @@
+import { closeQuietly } from "./close_quietly.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Ending } from "./peer.ts";
@@ -65,11 +66,7 @@ export class Lifetime {
   /** Closes both directions at once; reads and writes in flight fail. */
   drop(): void {
     this.#outbox.fail();
-    try {
-      this.#conn.close();
-    } catch {
-      // Closed already.
-    }
+    closeQuietly(this.#conn);
   }
 
   /** Nothing is left to wait for. */

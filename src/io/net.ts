@@ -1,3 +1,4 @@
+import { closeQuietly } from "./close_quietly.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
 import type {
@@ -82,18 +83,20 @@ export const netTransport: Transport = {
       });
       tcp.setNoDelay(true);
       if (scheme === "tcp") return tcp;
-      if (cert !== undefined && key !== undefined) {
-        // `startTls` ignores a client certificate, so this connection is made again by the call that sends it.
-        tcp.close();
-        return await Deno.connectTls({
-          hostname,
-          port,
-          cert,
-          key,
-          ...(caCerts === undefined ? {} : { caCerts }),
-        });
+      const trusted = caCerts === undefined ? {} : { caCerts };
+      if (cert === undefined || key === undefined) {
+        return await startTls(tcp, { hostname, ...trusted }, signal);
       }
-      return await startTls(tcp, hostname, caCerts, signal);
+      // `startTls` ignores a client certificate, so this connection is made again by the call that sends it.
+      tcp.close();
+      const tls = await Deno.connectTls({
+        hostname,
+        port,
+        cert,
+        key,
+        ...trusted,
+      });
+      return await shakeHands(tls, signal);
     } catch (error) {
       signal?.throwIfAborted();
       throw new EndpointError("connect to", endpoint, error);
@@ -103,20 +106,33 @@ export const netTransport: Transport = {
 
 async function startTls(
   tcp: Deno.TcpConn,
-  hostname: string,
-  caCerts: string[] | undefined,
+  options: Deno.StartTlsOptions,
   signal: AbortSignal | undefined,
 ): Promise<Conn> {
-  const tls = await Deno.startTls(tcp, {
-    hostname,
-    ...(caCerts === undefined ? {} : { caCerts }),
-  });
-  const abort = () => tls.close();
+  let tls: Deno.TlsConn;
+  try {
+    tls = await Deno.startTls(tcp, options);
+  } catch (error) {
+    closeQuietly(tcp);
+    throw error;
+  }
+  return await shakeHands(tls, signal);
+}
+
+async function shakeHands(
+  tls: Deno.TlsConn,
+  signal: AbortSignal | undefined,
+): Promise<Conn> {
+  const abort = () => closeQuietly(tls);
   signal?.addEventListener("abort", abort, { once: true });
   try {
+    signal?.throwIfAborted();
     await tls.handshake();
+    return tls;
+  } catch (error) {
+    closeQuietly(tls);
+    throw error;
   } finally {
     signal?.removeEventListener("abort", abort);
   }
-  return tls;
 }

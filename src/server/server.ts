@@ -3,6 +3,7 @@ import type { RemoteProtocolError } from "../proto/errors.ts";
 import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import { alarm, type Clock } from "../io/clock.ts";
+import { closeQuietly } from "../io/close_quietly.ts";
 import { Connection } from "../io/connection.ts";
 import type {
   ConnectionHost,
@@ -357,13 +358,5 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** Drains, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
-  }
-}
-
-function closeQuietly(conn: Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
   }
 }

@@ -197,6 +197,7 @@ Deno.test("Pool keeps its promises whatever fails, hangs or gives up", () =>
     }
     await clock.advance(100);
     await drain;
+    assertEquals(faults, []);
     assertEquals([pool.size, pool.waiting, alive.size, clock.armed], [
       0,
       0,

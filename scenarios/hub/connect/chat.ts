@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Output } from "../../../mod.ts";
-import type { FromHub } from "../messages.ts";
+import type { ClientStatus, Output } from "../../../mod.ts";
+import type { FromHub, ToHub } from "../messages.ts";
 import { inline, others, renderIncoming } from "./render.ts";
 import { type AskOptions, HubSession, type SessionOptions } from "./session.ts";
 
@@ -38,28 +38,74 @@ export class Chat implements AsyncDisposable {
 
   #id: string | undefined;
   #news = Promise.withResolvers<void>();
-  readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #heartbeat: ReturnType<typeof setInterval> | undefined;
 
-  private constructor(session: HubSession, output: Output) {
+  private constructor(session: HubSession, output: Output, stay: boolean) {
     this.session = session;
     this.output = output;
+    // A session that stays has a heartbeat of its own.
+    if (stay) return;
     this.#heartbeat = setInterval(() => {
       // What ended the connection is told by whoever uses it.
       session.ask<"ping">({ type: "ping" }).catch(() => {});
     }, HEARTBEAT_MS);
   }
 
-  /** Connects to a hub and shows what comes from it. */
+  /** Connects to a hub and shows what comes from it; with `stay`, again when the connection is lost. */
   static async open(
-    options: Omit<SessionOptions, "message">,
+    options: Omit<SessionOptions, "message" | "stay">,
     output: Output,
+    stay = false,
   ): Promise<Chat> {
+    // What comes while the first connection is made has nobody to be shown to.
+    let chat: Chat | undefined = undefined as Chat | undefined;
     const session = await HubSession.open({
       ...options,
-      message: (message) => chat.#hear(message),
+      message(message) {
+        if (chat !== undefined) chat.#hear(message);
+      },
+      ...(stay
+        ? {
+          stay: {
+            async restore(ask) {
+              if (chat !== undefined) await chat.#restore(ask);
+            },
+            status(status) {
+              if (chat !== undefined) chat.#tellStatus(status);
+            },
+          },
+        }
+        : {}),
     });
-    const chat: Chat = new Chat(session, output);
+    chat = new Chat(session, output, stay);
     return chat;
+  }
+
+  /** Takes name and rooms again on a new connection. */
+  async #restore(ask: (request: ToHub) => Promise<FromHub>): Promise<void> {
+    this.#id = undefined;
+    const { name } = this;
+    if (name !== undefined) {
+      const answer = await ask({ type: "identify", name });
+      if (answer.type === "error") {
+        this.name = undefined;
+        this.#notice(`the name ${name} is not ours any more`, answer);
+      }
+    }
+    for (const room of this.rooms) await ask({ type: "join", room });
+  }
+
+  #tellStatus(status: ClientStatus): void {
+    if (status.type === "reconnecting" && status.attempt === 1) {
+      const seconds = (status.delayMs / 1000).toFixed(1);
+      this.#notice(`connection lost; trying again in ${seconds} s`, status);
+    } else if (status.type === "connected") {
+      this.#notice(`connected again to ${status.server}`, status);
+    }
+  }
+
+  #notice(text: string, record: object): void {
+    this.output.print(this.output.style.dim(text), record);
   }
 
   /** Says something to whom one talks to; resolves when the hub has it. */

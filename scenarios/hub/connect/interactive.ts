@@ -74,7 +74,7 @@ export function splitScript(script: string): string[] {
 
 /** Throws if the hub has ended the connection. */
 export function assertAlive({ session }: Chat): void {
-  const { ending, endpoint } = session.client;
+  const { endpoint, client: { ending } } = session;
   if (ending === undefined) return;
   throw new Error(
     `Cannot go on: the connection to ${endpoint} ended: ${reasonOf(ending)}`,
@@ -92,7 +92,7 @@ async function greet(chat: Chat): Promise<void> {
   const id = await chat.ownId({});
   void chat.meetEverybody();
   output.print(
-    `Connected to ${bold(session.client.endpoint)} as ${id}.\n` +
+    `Connected to ${bold(session.endpoint)} as ${id}.\n` +
       dim("Type a line to say it to everybody; ") + cyan("/help") +
       dim(" lists the rest, Ctrl-D leaves."),
   );

@@ -83,7 +83,7 @@ export async function measure(
     },
   ];
   output.print(
-    `Measuring ${hub.client.endpoint}, ${size} characters in a message, ` +
+    `Measuring ${hub.endpoint}, ${size} characters in a message, ` +
       `${seconds} s for each of ${phases.length} runs`,
   );
   for (const phase of phases) {

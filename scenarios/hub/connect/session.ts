@@ -6,12 +6,15 @@
 
 import {
   type Client,
+  type ClientStatus,
   connect,
   type ConnectOptions,
   type Correlation,
   EndpointError,
   json,
+  keepConnected,
   lengthPrefixed,
+  type PersistentClient,
 } from "../../../mod.ts";
 import { type FromHub, isAnswer, type ToHub } from "../messages.ts";
 
@@ -39,6 +42,16 @@ export interface SessionOptions
   signal?: AbortSignal;
   /** Called with what the hub sends without being asked. */
   message?: (message: FromHub) => void;
+  /** Makes a connection that is made again when it is lost. */
+  stay?: StayOptions;
+}
+
+/** What a session that stays connected does about it. */
+export interface StayOptions {
+  /** Restores name and rooms, by requests to the hub. */
+  restore: (ask: (request: ToHub) => Promise<FromHub>) => Promise<void>;
+  /** Called with what happens to the connection. */
+  status: (status: ClientStatus) => void;
 }
 
 /** The type of the answer to each request. */
@@ -79,12 +92,21 @@ export interface AskOptions {
 
 /** A connection to a hub. */
 export class HubSession implements AsyncDisposable {
+  /** Where the hub is. */
+  readonly endpoint: string;
   /** The connection. */
-  readonly client: Client<FromHub, ToHub>;
+  readonly client:
+    | Client<FromHub, ToHub>
+    | PersistentClient<FromHub, ToHub>;
   /** What the answers of requests in flight are known by, oldest first. */
   readonly #waiting: AnswerKey[];
 
-  private constructor(client: Client<FromHub, ToHub>, waiting: AnswerKey[]) {
+  private constructor(
+    endpoint: string,
+    client: HubSession["client"],
+    waiting: AnswerKey[],
+  ) {
+    this.endpoint = endpoint;
     this.client = client;
     this.#waiting = waiting;
   }
@@ -96,17 +118,34 @@ export class HubSession implements AsyncDisposable {
    */
   static async open(options: SessionOptions): Promise<HubSession> {
     const waiting: AnswerKey[] = [];
-    const { to } = options;
+    const { to, stay } = options;
+    const common = {
+      message: () => {},
+      ...options,
+      wire: lengthPrefixed(
+        json<FromHub, ToHub>({ validate: validateFromHub }),
+      ),
+      correlate: byAnswerType(waiting),
+    };
     try {
-      const client = await connect<FromHub, ToHub>({
-        message: () => {},
-        ...options,
-        wire: lengthPrefixed(
-          json<FromHub, ToHub>({ validate: validateFromHub }),
-        ),
-        correlate: byAnswerType(waiting),
-      });
-      return new HubSession(client, waiting);
+      const client = stay === undefined
+        ? await connect<FromHub, ToHub>(common)
+        : await keepConnected<FromHub, ToHub>({
+          ...common,
+          heartbeat: {
+            message: (ttlMs) => ({ type: "ping", ttl_ms: ttlMs }),
+          },
+          comeBackInMs,
+          session(fresh) {
+            // Answers to what was asked before the loss will not come.
+            waiting.length = 0;
+            return stay.restore((request) => fresh.request(request));
+          },
+        });
+      if (stay !== undefined && "status" in client) {
+        void tellStatus(client, stay.status);
+      }
+      return new HubSession(to, client, waiting);
     } catch (error) {
       throw withAdvice(error, to);
     }
@@ -184,6 +223,21 @@ function byAnswerType(waiting: AnswerKey[]): Correlation<FromHub, ToHub> {
 function answerKey(message: ToHub): AnswerKey {
   const { type } = message;
   return Object.hasOwn(ANSWERS, type) ? ANSWERS[type as RequestType] : message;
+}
+
+async function tellStatus(
+  client: PersistentClient<FromHub, ToHub>,
+  tell: (status: ClientStatus) => void,
+): Promise<void> {
+  for await (const status of client.status()) tell(status);
+}
+
+/** How long a hub that goes away asks to wait. */
+function comeBackInMs(message: FromHub): number | undefined {
+  const ms = message.type === "going_away"
+    ? message["come_back_in_ms"]
+    : undefined;
+  return typeof ms === "number" ? ms : undefined;
 }
 
 /** Whatever is on the other side, its messages have a type. */

@@ -128,6 +128,23 @@ Deno.test("Guard.run() ends attempts that take too long", async () => {
   assertEquals(guard.status()[0]!.outstanding, 0);
 });
 
+Deno.test("Guard.run() takes no notice of what an attempt does after its end", async () => {
+  const { clock, guard } = bench({ timeoutMs: 500 });
+  const late = Promise.withResolvers<number>();
+  const failing = Promise.withResolvers<number>();
+  const runs = [late, failing].map(({ promise }) =>
+    assertRejects(() => guard.run(() => promise), RequestTimeoutError)
+  );
+  await clock.advance(500);
+  await Promise.all(runs);
+  late.resolve(1);
+  failing.reject(new Error("Late"));
+  await turns();
+  const [status] = guard.status();
+  assertEquals(status!.outstanding, 0);
+  assertEquals(status!.breaker!.consecutiveFailures, 2);
+});
+
 Deno.test("Guard.run() tells an attempt that ended what became of it", async () => {
   const { clock, guard } = bench({ timeoutMs: 500 });
   const kept: Attempt<string>[] = [];
@@ -159,6 +176,17 @@ Deno.test("Guard.run() gives up when aborted, in an attempt and between two", as
     Error,
     "Enough",
   );
+
+  const timedOut = new AbortController();
+  let attempts = 0;
+  const timing = guard.run(() => {
+    attempts++;
+    return new Promise(() => {});
+  }, { idempotent: true, signal: timedOut.signal });
+  await turns();
+  timedOut.abort(new DOMException("Time is up", "TimeoutError"));
+  await assertRejects(() => timing, DOMException, "Time is up");
+  assertEquals(attempts, 1);
 
   const second = new AbortController();
   const waiting = guard.run(refuse, { signal: second.signal });
@@ -314,6 +342,35 @@ Deno.test("Guard limits attempts at a time", async () => {
   assertEquals(await guard.run(() => 9), 9);
 });
 
+Deno.test("Guard frees the place of who gives up just when its turn comes", async () => {
+  for (let microtasks = 0; microtasks < 12; microtasks++) {
+    const { guard } = bench({ limit: { limit: 1 }, hedge: { delayMs: 100 } });
+    const first = Promise.withResolvers<number>();
+    const running = guard.run(() => first.promise);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const options = { idempotent: true, signal };
+    const waiting = guard.run(() => 2, options).catch(() => 0);
+    first.resolve(1);
+    for (let n = 0; n < microtasks; n++) await undefined;
+    controller.abort();
+    await Promise.all([running, waiting]);
+    assertEquals(await guard.run(() => 3), 3);
+  }
+});
+
+Deno.test("Guard does not repeat what it has turned away itself", async () => {
+  const { guard } = bench({
+    limit: { limit: 1, maxWaiters: 0 },
+    classify: () => ({ ok: false, kind: "refused" }),
+  });
+  const first = Promise.withResolvers<number>();
+  const running = guard.run(() => first.promise);
+  await assertRejects(() => guard.run(() => 1), ConcurrencyLimitError);
+  first.resolve(1);
+  await running;
+});
+
 Deno.test("Guard hedges what may be carried out twice, on another server", async () => {
   const { clock, guard, events } = bench({
     servers: ["a", "b"],
@@ -349,6 +406,7 @@ Deno.test("Guard hedges the slowest of what it has seen, and pays for it", async
   const { clock, guard, events } = bench({
     hedge: { quantile: 0.9 },
     budget: { ratio: 0, minPerSecond: 0.2 },
+    limit: { limit: 2, maxWaiters: 0 },
   });
   const work = ({ signal }: Attempt<string>) => {
     const { promise, reject } = Promise.withResolvers<number>();
@@ -368,6 +426,7 @@ Deno.test("Guard hedges the slowest of what it has seen, and pays for it", async
     const { signal } = controller;
     const run = guard.run(work, { idempotent: true, signal });
     await clock.advance(200);
+    if (n === 2) assertEquals(await guard.run(() => n), n);
     controller.abort(new Error("Enough"));
     await assertRejects(() => run, Error, "Enough");
   }

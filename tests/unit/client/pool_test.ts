@@ -328,6 +328,18 @@ Deno.test("Pool lets borrowers wait for a lent resource if no other can be creat
   assertStrictEquals((await served).resource, resource);
   (await served).discard();
   await assertRejects(() => pool.take(), Error, "Down");
+
+  down = false;
+  const leases = await Promise.all(
+    Array.from({ length: 10 }, () => pool.take()),
+  );
+  const later = assertRejects(
+    () => pool.take({ waitMs: 10 }),
+    PoolTimeoutError,
+  );
+  await clock.advance(10);
+  assertEquals((await later).cause, undefined);
+  for (const lease of leases) lease.release();
   await pool.drain();
 });
 
@@ -376,9 +388,15 @@ Deno.test("Pool makes up its minimum, with delays while that fails", async () =>
   down = false;
   await clock.advance(1000);
   assertEquals([calls, pool.idle], [6, 2]);
+  down = true;
   (await pool.take()).discard();
   await turns();
-  assertEquals(pool.idle, 2);
+  assertEquals([calls, pool.idle], [7, 1]);
+  down = false;
+  await clock.advance(199);
+  assertEquals([calls, pool.idle], [7, 1]);
+  await clock.advance(1);
+  assertEquals([calls, pool.idle], [8, 2]);
   await pool.drain();
   assertEquals([pool.size, clock.armed], [0, 0]);
 });

@@ -61,6 +61,25 @@ Deno.test("CircuitBreaker counts no failures from before the window", () => {
   assertEquals(breaker.record(failure(), 1002)?.to, "open");
 });
 
+Deno.test("CircuitBreaker counts anew once it has closed again", () => {
+  const options = { consecutiveFailures: Infinity, minimumThroughput: 4 };
+  const breaker = new CircuitBreaker(
+    { ...options, windowMs: 60_000, probes: 1 },
+    0,
+  );
+  const half = [OK, OK, failure(), failure()];
+  for (const outcome of half) breaker.record(outcome, 10);
+  assertEquals(breaker.state, "open");
+  breaker.admit(6000);
+  breaker.record(OK, 6010);
+  assertEquals(breaker.state, "closed");
+  const states = half.map((outcome) => {
+    breaker.record(outcome, 6020);
+    return breaker.state;
+  });
+  assertEquals(states, ["closed", "closed", "closed", "open"]);
+});
+
 Deno.test("CircuitBreaker lets probes pass once its time is over", () => {
   const breaker = opened({ openMs: 1000, probes: 2 });
   assertEquals(breaker.admits(1099), false);
