@@ -303,7 +303,7 @@ export class Pool<T> implements AsyncDisposable {
     this.#sweep = alarm(clock, delayMs, () => {
       this.#sweep = undefined;
       const nowMs = clock.now();
-      while (this.#idle.length > 0) {
+      while (this.#idle.length > 0 && this.size > min) {
         const restMs = this.#idle[0]!.sinceMs + idleMs - nowMs;
         if (restMs > 0) return this.#sweepIn(restMs);
         void this.#destroy(this.#idle.shift()!.resource, "idle");

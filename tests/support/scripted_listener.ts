@@ -36,7 +36,9 @@ export class ScriptedListener implements Listener {
   }
 
   close(): void {
-    this.#waiting?.reject(new Deno.errors.BadResource("The listener is closed"));
+    this.#waiting?.reject(
+      new Deno.errors.BadResource("The listener is closed"),
+    );
     this.#waiting = undefined;
   }
 }

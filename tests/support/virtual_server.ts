@@ -1,4 +1,5 @@
 import type { Handler } from "../../src/io/handler.ts";
+import type { ServerEvent } from "../../src/observe/events.ts";
 import { text } from "../../src/proto/codec/text.ts";
 import { lengthPrefixed } from "../../src/proto/framing/length_prefixed.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
@@ -18,6 +19,8 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
   readonly server: Server<string, string, State>;
   readonly clock: ManualClock;
   readonly recorder: Recorder;
+  /** Called with every event, in the moment in which it happens. */
+  onEvent: (event: ServerEvent) => void = () => {};
 
   private constructor(
     server: Server<string, string, State>,
@@ -35,15 +38,20 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
   ): Promise<VirtualServer<State>> {
     const clock = new ManualClock();
     const recorder = new Recorder();
+    let virtual: VirtualServer<State> | undefined;
     const server = await serve<string, string, State>({
       listen: `memory:virtual${++count}`,
       wire: TEXT_WIRE,
       handler,
       clock,
-      observe: recorder.observe,
+      observe(event) {
+        recorder.observe(event);
+        virtual?.onEvent(event);
+      },
       ...options,
     });
-    return new VirtualServer(server, clock, recorder);
+    virtual = new VirtualServer(server, clock, recorder);
+    return virtual;
   }
 
   /** Connects a peer that sends and reads bytes. */
@@ -86,4 +94,3 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
     await this.server.abort();
   }
 }
-

@@ -18,8 +18,7 @@ export async function within<T>(
 ): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () =>
-      late.reject(new Error(`Cannot see ${what} within ${patienceMs} ms`)),
+    () => late.reject(new Error(`Cannot see ${what} within ${patienceMs} ms`)),
     patienceMs,
   );
   try {

@@ -244,7 +244,9 @@ Deno.test("Peer.send() puts all of one turn into one write, in order", async () 
   });
   using client = await virtual.dial();
   await client.send(frame("abc"));
-  const expected = Uint8Array.from("abc".split("").flatMap((c) => [...frame(c)]));
+  const expected = Uint8Array.from(
+    "abc".split("").flatMap((c) => [...frame(c)]),
+  );
   const into = new Uint8Array(100);
   assertEquals(await client.conn.read(into), expected.length);
   assertEquals(into.subarray(0, expected.length), expected);
@@ -562,9 +564,7 @@ Deno.test("Peer.address names the peer, with the endpoint's kind where there is 
     const { localAddr } = client.conn;
     assertEquals(
       address,
-      "port" in localAddr
-        ? `127.0.0.1:${localAddr.port}`
-        : `memory#${peer.id}`,
+      "port" in localAddr ? `127.0.0.1:${localAddr.port}` : `memory#${peer.id}`,
     );
   }
   await waitUntil("both gone", () => server.peers.size === 0);

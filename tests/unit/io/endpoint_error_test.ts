@@ -10,7 +10,10 @@ Deno.test("EndpointError says in one line what could not be done, and why", () =
       new Deno.errors.AddrNotAvailable("… (os error 99)"),
       "address not available on this machine",
     ],
-    [new Deno.errors.ConnectionRefused("… (os error 111)"), "connection refused"],
+    [
+      new Deno.errors.ConnectionRefused("… (os error 111)"),
+      "connection refused",
+    ],
     [
       new Deno.errors.PermissionDenied("Permission denied (os error 13)"),
       "permission denied by the system",

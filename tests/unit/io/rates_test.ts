@@ -121,7 +121,9 @@ Deno.test("bytesPerSecond does not hold up the end of a connection", async () =>
     using client = await virtual.dial();
     await client.send(how === "close" ? frame("close!") : frames(1));
     await turns();
-    if (how === "abort") for (const peer of virtual.server.peers) peer.abort();
+    if (how === "abort") {
+      for (const peer of virtual.server.peers) peer.abort();
+    }
     if (how === "drain") void virtual.server.drain({ deadlineMs: 9000 });
     await client.send(frames(100)).catch(() => {});
     await virtual.clock.advance(1100);

@@ -93,9 +93,8 @@ Deno.test("Server tells the life of a connection in order, with whom it is about
   await turns();
   await server.drain({ deadlineMs: 500 });
   assertEquals(
-    recorder.events.map((event) => "peer" in event
-      ? [event.type, event.peer.id, event.peer.endpoint]
-      : event
+    recorder.events.map((event) =>
+      "peer" in event ? [event.type, event.peer.id, event.peer.endpoint] : event
     ),
     [
       { type: "listening", endpoint: server.endpoint },
@@ -136,7 +135,10 @@ Deno.test("Server turns connections away beyond maxConnections, without a word o
     await turns();
     using fourth = await virtual.dial();
     await fourth.send(frame("room now"));
-    assertEquals(await fourth.receiveFrame(), new TextEncoder().encode("room now"));
+    assertEquals(
+      await fourth.receiveFrame(),
+      new TextEncoder().encode("room now"),
+    );
   }
 });
 
@@ -292,7 +294,10 @@ Deno.test("Server that drains while it resumes does not listen afterwards", asyn
   await drained;
   await turns();
   assertEquals(server.status, "stopped");
-  await assertRejects(() => RawClient.connect("memory:resuming"), EndpointError);
+  await assertRejects(
+    () => RawClient.connect("memory:resuming"),
+    EndpointError,
+  );
 });
 
 Deno.test("Server that drains takes care of a connection accepted in that moment", async () => {
