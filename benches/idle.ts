@@ -5,35 +5,49 @@
  */
 
 import { cProgram, LOAD_CORE, measure, Running } from "./process.ts";
-import { BINARY, GO, NODE, PYTHON_ASYNCIO, start } from "./servers.ts";
-import type { Server } from "./servers.ts";
-import type { Load, Options, Sample, Suite } from "./suite.ts";
+import {
+  BINARY,
+  GO,
+  NODE,
+  PYTHON_ASYNCIO,
+  type Server,
+  start,
+} from "./servers.ts";
+import {
+  calmest,
+  type Load,
+  type Options,
+  type Sample,
+  type ServerLoad,
+  type Suite,
+} from "./suite.ts";
 
 const CONNECTIONS = 15_000;
 const SETTLE_SECONDS = 3;
 
-const LOADS: Load[] = [
-  {
-    name: "memory",
-    title: `${CONNECTIONS} idle connections: memory each`,
-    metric: "bytesEach",
-    unit: "bytes",
-    better: "less",
-  },
-  {
-    name: "echo",
-    title: `echo beside ${CONNECTIONS} idle connections, 50 x 1: p99`,
-    metric: "p99Us",
-    unit: "µs",
-    better: "less",
-  },
-];
+const MEMORY: Load = {
+  name: "memory",
+  title: `${CONNECTIONS} idle connections: memory each`,
+  metric: "bytesEach",
+  unit: "bytes",
+  better: "less",
+};
+
+const ECHO: ServerLoad = {
+  name: "echo",
+  title: `echo beside ${CONNECTIONS} idle connections, 50 x 1: p99`,
+  metric: "p99Us",
+  unit: "µs",
+  better: "less",
+  run: (server, { port }, { seconds }) =>
+    measure("loadgen", "127.0.0.1", port, 50, 1, 64, seconds, server.speaks),
+};
 
 async function* measureIdle(
   servers: readonly Server[],
-  { rounds, seconds }: Options,
+  options: Options,
 ): AsyncIterable<Sample> {
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < options.rounds; round++) {
     for (const server of servers) {
       await using started = await start(server);
       await using idle = new Running(LOAD_CORE, [
@@ -46,18 +60,9 @@ async function* measureIdle(
       ]);
       const [line] = await idle.until(/^\{.*\}$/m);
       const sample = { server: server.name, round };
-      yield { ...sample, load: "memory", values: JSON.parse(line) };
-      const values = await measure(
-        "loadgen",
-        "127.0.0.1",
-        started.port,
-        50,
-        1,
-        64,
-        seconds,
-        server.speaks,
-      );
-      yield { ...sample, load: "echo", values };
+      yield { ...sample, load: MEMORY.name, values: JSON.parse(line) };
+      const values = await calmest(server, started, ECHO, options);
+      yield { ...sample, load: ECHO.name, values };
       await idle.closeInput();
       await idle.ended();
     }
@@ -69,11 +74,11 @@ export const idle: Suite = {
   name: "idle",
   title: "Idle connections through serve(), idle time-outs on",
   servers: [BINARY, GO, NODE, PYTHON_ASYNCIO],
-  loads: LOADS,
+  loads: [MEMORY, ECHO],
   bars: [
-    { load: "memory", server: "serve", atMost: 8192 },
-    { load: "memory", server: "serve", metric: "closed", atMost: 0 },
-    { load: "echo", server: "serve", atMost: 4999 },
+    { load: MEMORY.name, server: "serve", atMost: 8192 },
+    { load: MEMORY.name, server: "serve", metric: "closed", atMost: 0 },
+    { load: ECHO.name, server: "serve", atMost: 4999 },
   ],
   measure: measureIdle,
 };

@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli";
 import { binaryEcho } from "./binary_echo.ts";
 import { broadcast } from "./broadcast.ts";
+import { hubCluster } from "./hub_cluster.ts";
 import { hubEcho } from "./hub_echo.ts";
 import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
@@ -21,6 +22,7 @@ const SUITES: readonly Suite[] = [
   latency,
   binaryEcho,
   broadcast,
+  hubCluster,
   idle,
   soak,
 ];

@@ -20,8 +20,8 @@ const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 165;
 const ROW = 24;
 const LINE = 17;
 const BAR_HEIGHT = 16;
-const LEGEND = "Each bar is a median; in brackets the server's processor " +
-  "time for each message; ratios are ours / theirs, the median over the rounds";
+const LEGEND = "Medians of the rounds that nothing disturbed; in brackets " +
+  "the server's processor time for each message";
 const COLORS = {
   ours: "#0b6e99",
   peer: "#b4bcc4",

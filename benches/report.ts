@@ -19,7 +19,7 @@ export interface Result {
   readonly ours: boolean;
   /** Medians of every value that was measured. */
   readonly medians: Readonly<Record<string, number>>;
-  /** Our value divided by this server's: the median over the rounds. */
+  /** Our median divided by this server's. */
   readonly ratio?: number;
 }
 
@@ -54,34 +54,30 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
 
-/** Compares in each round, then takes the median: slow noise cancels out. */
-function ratioOf(
+function isCalm({ values }: Sample): boolean {
+  return (values.disturbed ?? 0) <= MAX_DISTURBED;
+}
+
+/** The median of a server's values; of those that nothing disturbed, if any. */
+function medianOf(
   samples: readonly Sample[],
-  metric: string,
   server: string,
-  peer: string,
+  metric: string,
 ): number {
-  const values = (name: string) =>
-    new Map(
-      samples.filter((sample) => sample.server === name)
-        .map(({ round, values }) => [round, values[metric]]),
-    );
-  const peers = values(peer);
-  const ratios = [...values(server)].map(([round, value]) =>
-    (value ?? NaN) / (peers.get(round) ?? NaN)
+  const own = samples.filter((sample) => sample.server === server);
+  const calm = own.filter(isCalm);
+  return median(
+    (calm.length > 0 ? calm : own).map(({ values }) => values[metric] ?? NaN),
   );
-  return median(ratios.filter((ratio) => !Number.isNaN(ratio)));
 }
 
 function judge(bar: Bar, load: Load, samples: readonly Sample[]): Verdict {
   const { server, peer, atLeast = -Infinity, atMost = Infinity } = bar;
   const metric = bar.metric ?? load.metric;
+  const own = medianOf(samples, server, metric);
   const value = peer === undefined
-    ? median(
-      samples.filter((sample) => sample.server === server)
-        .map(({ values }) => values[metric] ?? NaN),
-    )
-    : ratioOf(samples, metric, server, peer);
+    ? own
+    : own / medianOf(samples, peer, metric);
   const verdict = Number.isNaN(value)
     ? "not measured"
     : value >= atLeast && value <= atMost
@@ -97,19 +93,19 @@ function resultsOf(
 ): Result[] {
   const ours = suite.servers.find((server) => server.ours)?.name;
   return suite.servers.flatMap((server) => {
-    const own = samples.filter((sample) => sample.server === server.name);
-    const first = own[0];
+    const { name, title } = server;
+    const first = samples.find((sample) => sample.server === name);
     if (first === undefined) return [];
     const medians = Object.fromEntries(
       Object.keys(first.values).map((key) => [
         key,
-        median(own.map(({ values }) => values[key] ?? NaN)),
+        medianOf(samples, name, key),
       ]),
     );
-    const { name, title } = server;
     const result = { server: name, title, ours: name === ours, medians };
     if (ours === undefined || ours === name) return [result];
-    const ratio = ratioOf(samples, load.metric, ours, name);
+    const { metric } = load;
+    const ratio = medianOf(samples, ours, metric) / (medians[metric] ?? NaN);
     return Number.isNaN(ratio) ? [result] : [{ ...result, ratio }];
   });
 }
@@ -184,10 +180,7 @@ export function text(suite: SuiteReport): string {
       lines.push((start + remarks.join(indent)).trimEnd());
     }
   }
-  const disturbed =
-    suite.samples.filter(({ values }) =>
-      (values.disturbed ?? 0) > MAX_DISTURBED
-    ).length;
+  const disturbed = suite.samples.filter((one) => !isCalm(one)).length;
   if (disturbed > 0) {
     const all = suite.samples.length;
     lines.push(

@@ -40,8 +40,11 @@ export interface Started extends AsyncDisposable {
 }
 
 /** Starts a server on its core and waits until it is ready. */
-export async function start(server: Server): Promise<Started> {
-  const process = new Running(SERVER_CORE, await server.command());
+export async function start(
+  server: Server,
+  core = SERVER_CORE,
+): Promise<Started> {
+  const process = new Running(core, await server.command());
   try {
     const match = await process.until(server.ready ?? LISTENING);
     return {

@@ -98,7 +98,7 @@ async function once(
 }
 
 /** Measures again while other programs disturb, and keeps the calmest try. */
-async function calmest(
+export async function calmest(
   server: Server,
   started: Started,
   load: ServerLoad,

@@ -46,7 +46,8 @@ async function genericPool(max: number): Promise<GenericPool | undefined> {
     const factory = { create: () => Promise.resolve({}), async destroy() {} };
     return peer.createPool(factory, { max, acquireTimeoutMillis: 5000 });
   } catch (error) {
-    console.log(`${PEER} is not measured: ${(error as Error).message}`);
+    const [reason] = (error as Error).message.split("\n");
+    console.log(`${PEER} is not measured: ${reason}`);
     return undefined;
   }
 }

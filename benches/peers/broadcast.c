@@ -3,6 +3,9 @@
 //   gcc -O2 -o broadcast broadcast.c
 //   ./broadcast hub|raw|nats HOST PORT MEMBERS CONTENT_BYTES IN_FLIGHT SECONDS [RATE]
 //
+// PORT may be several, with commas between: the members are spread over them in
+// turn, and the publisher is at the first.
+//
 // MEMBERS connections listen; one more publishes and keeps IN_FLIGHT broadcasts
 // under way. A broadcast is finished, and the next one is sent, when every
 // member has received it. With RATE it sends that many a second instead.
@@ -22,7 +25,8 @@
 //   nats  NATS: the members subscribe to a subject, the publisher publishes
 #include "client.h"
 
-enum { RING = 4096, DIGITS = 16, READ_BYTES = 1 << 18, QUIET_MS = 200 };
+enum { RING = 4096, DIGITS = 16, READ_BYTES = 1 << 18, QUIET_MS = 200,
+       MAX_PORTS = 16 };
 typedef enum { HUB, RAW, NATS } Mode;
 
 typedef struct {
@@ -311,7 +315,12 @@ int main(int argc, char **argv) {
   }
   mode = !strcmp(argv[1], "hub") ? HUB : !strcmp(argv[1], "raw") ? RAW : NATS;
   const char *host = argv[2];
-  int port = atoi(argv[3]);
+  int ports[MAX_PORTS], port_count = 0;
+  for (char *at = strtok(argv[3], ","); at; at = strtok(NULL, ",")) {
+    if (port_count == MAX_PORTS) die("PORT: %d at most", MAX_PORTS);
+    ports[port_count++] = atoi(at);
+  }
+  if (port_count == 0) die("PORT is missing");
   members = atoi(argv[4]);
   content_len = atoi(argv[5]);
   unsigned long long in_flight = atoi(argv[6]);
@@ -329,11 +338,11 @@ int main(int argc, char **argv) {
 
   int ep = epoll_create1(0);
   for (int i = 0; i < members; i++) {
-    member[i].fd = join(host, port, 1);
+    member[i].fd = join(host, ports[i % port_count], 1);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = &member[i]};
     epoll_ctl(ep, EPOLL_CTL_ADD, member[i].fd, &e);
   }
-  publisher = join(host, port, 0);
+  publisher = join(host, ports[0], 0);
   struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
   epoll_ctl(ep, EPOLL_CTL_ADD, publisher, &e);
 

@@ -65,15 +65,15 @@ export function newHubId(): string {
 export async function joinCluster(
   backplane: Backplane,
 ): Promise<{ cluster: Cluster; leave: () => void }> {
-  const now = () => performance.now();
   const cluster = new Cluster(backplane.id, {
     publish: (text) => backplane.publish(text),
     send: (hub, text) => backplane.send(hub, text),
-    schedule: () => queueMicrotask(() => cluster.flush(now())),
-  }, now());
-  backplane.listen((text) => cluster.receive(text, now()));
-  cluster.tick(now());
-  const timer = setInterval(() => cluster.tick(now()), TICK_MS);
+    schedule: () => queueMicrotask(() => cluster.flush()),
+  });
+  backplane.listen((text) => cluster.receive(text));
+  const tick = () => cluster.tick(performance.now());
+  tick();
+  const timer = setInterval(tick, TICK_MS);
   await new Promise((resolve) => setTimeout(resolve, JOIN_MS));
   cluster.joined();
   return {

@@ -59,6 +59,8 @@ interface Other {
   /** The number of its next message; unknown until it has been heard. */
   next: number | undefined;
   isThere: boolean;
+  /** It has said goodbye; what comes late is not listened to. */
+  hasLeft: boolean;
   /** It has answered what it was last asked, so waiting for it makes sense. */
   answers: boolean;
 }
@@ -76,6 +78,8 @@ interface Batch {
 
 /** How often {@linkcode Cluster.tick} wants to be called. */
 export const TICK_MS = 50;
+/** The most that a tick counts for, however late it comes. */
+const MAX_TICK_MS = 2 * TICK_MS;
 /** How long a starting hub listens for the others before it takes clients. */
 export const JOIN_MS = 250;
 const ANSWER_MS = 250;
@@ -97,7 +101,9 @@ export class Cluster {
   #member: ClusterMember | undefined;
   #joined = false;
   #lastBatch = 0;
-  #lastTickMs: number;
+  #lastTickMs: number | undefined;
+  /** Time in which this program ran: while it was stopped it heard nobody, and cannot tell who is missing. */
+  #ranMs = 0;
   #lastBeatMs = -Infinity;
   /** Messages published so far. */
   #said = 0;
@@ -107,10 +113,9 @@ export class Cluster {
   #saying = 0;
   #asked: Done[] = [];
 
-  constructor(id: string, link: ClusterLink, nowMs: number) {
+  constructor(id: string, link: ClusterLink) {
     this.id = id;
     this.#link = link;
-    this.#lastTickMs = nowMs;
     const host: ClaimsHost = {
       id,
       hubs: () => this.#there(),
@@ -139,7 +144,7 @@ export class Cluster {
   /** Has all other hubs do something; `done` gets their answers, and whether some hub's is missing. */
   ask(task: Task, done: Done): void {
     const text = JSON.stringify(task);
-    if (this.#length + text.length > MAX_BATCH) this.flush(this.#lastTickMs);
+    if (this.#length + text.length > MAX_BATCH) this.flush();
     if (this.#tasks.length === 0) this.#link.schedule();
     this.#tasks.push(text);
     this.#length += text.length;
@@ -148,11 +153,11 @@ export class Cluster {
   }
 
   /** Publishes the tasks of this turn. */
-  flush(nowMs: number): void {
+  flush(): void {
     if (this.#tasks.length === 0) return;
     const id = ++this.#lastBatch;
     const batch: Batch = {
-      sinceMs: nowMs,
+      sinceMs: this.#ranMs,
       waiting: new Set(),
       asked: this.#asked,
       answers: this.#asked.map(() => []),
@@ -168,7 +173,7 @@ export class Cluster {
     this.#tasks = [];
     this.#asked = [];
     this.#length = this.#saying = 0;
-    this.#lastBeatMs = nowMs;
+    this.#lastBeatMs = this.#ranMs;
     this.#finish(id, batch);
   }
 
@@ -183,33 +188,36 @@ export class Cluster {
   }
 
   /** Something has come over the backplane; what is no message of a hub is passed over. */
-  receive(text: string, nowMs: number): void {
+  receive(text: string): void {
     const message = parse(text);
     if (message === undefined || message.from === this.id) return;
     const { from } = message;
-    if (message.type === "bye") return this.#disappears(from);
-    const other = this.#hear(from, nowMs);
+    const known = this.#others.get(from);
+    if (known?.hasLeft === true) return;
+    if (message.type === "bye") {
+      this.#disappears(from);
+      if (known !== undefined) known.hasLeft = true;
+      return;
+    }
+    const other = this.#hear(from);
     if (message.type === "batch") this.#perform(other, message);
     else if (message.type === "answers") this.#collect(message);
     else this.#claims.receive(from, message);
   }
 
-  /** Lets time pass: heartbeats, hubs that are missing, answers that do not come. */
+  /** Lets time pass up to `nowMs`, which never goes back: heartbeats, hubs that are missing, answers that do not come. */
   tick(nowMs: number): void {
-    // A program that was stopped has heard nobody meanwhile, and cannot tell who is missing.
-    const sleptMs = nowMs - this.#lastTickMs - TICK_MS;
-    if (sleptMs > HEARTBEAT_MS) {
-      for (const other of this.#others.values()) other.heardMs += sleptMs;
-    }
+    const passedMs = nowMs - (this.#lastTickMs ?? nowMs);
+    this.#ranMs += Math.min(passedMs, MAX_TICK_MS);
     this.#lastTickMs = nowMs;
-    if (nowMs - this.#lastBeatMs >= HEARTBEAT_MS) this.#beat(nowMs);
+    if (this.#ranMs - this.#lastBeatMs >= HEARTBEAT_MS) this.#beat();
     for (const [hub, other] of this.#others) {
-      const silentMs = nowMs - other.heardMs;
+      const silentMs = this.#ranMs - other.heardMs;
       if (silentMs > FORGET_MS) this.#others.delete(hub);
       else if (other.isThere && silentMs > MISSING_MS) this.#disappears(hub);
     }
     for (const [id, batch] of this.#batches) {
-      if (nowMs - batch.sinceMs < ANSWER_MS) break;
+      if (this.#ranMs - batch.sinceMs < ANSWER_MS) break;
       for (const hub of batch.waiting) this.#others.get(hub)!.answers = false;
       batch.partial = true;
       batch.waiting.clear();
@@ -235,23 +243,29 @@ export class Cluster {
   }
 
   /** An empty batch says that this hub lives, and what it has said. */
-  #beat(nowMs: number): void {
-    this.#lastBeatMs = nowMs;
+  #beat(): void {
+    this.#lastBeatMs = this.#ranMs;
     this.#publish(0, "");
   }
 
-  #hear(from: string, nowMs: number): Other {
+  #hear(from: string): Other {
     let other = this.#others.get(from);
     if (other === undefined) {
       // Who was here before it has missed all that it has said already.
       const next = this.#joined ? 0 : undefined;
-      other = { heardMs: nowMs, next, isThere: false, answers: true };
+      other = {
+        heardMs: this.#ranMs,
+        next,
+        isThere: false,
+        hasLeft: false,
+        answers: true,
+      };
       this.#others.set(from, other);
     }
-    other.heardMs = nowMs;
+    other.heardMs = this.#ranMs;
     if (!other.isThere) {
       other.isThere = other.answers = true;
-      this.#beat(nowMs);
+      this.#beat();
       this.#claims.appeared(from);
     }
     return other;

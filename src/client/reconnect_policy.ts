@@ -2,7 +2,7 @@
 export interface ReconnectOptions {
   /**
    * The first attempt after a loss comes at a random time within this, so that those who lost one server together do not
-   * come back together. @default {2_000}
+   * come back together. @default {3_000}
    */
   spreadMs?: number;
   /** The least delay between further attempts. @default {100} */
@@ -16,6 +16,9 @@ export interface ReconnectOptions {
   /** Milliseconds before an attempt, counted from 1, in place of the above; undefined to give up. */
   delay?: (attempt: number, error: unknown) => number | undefined;
 }
+
+/** Even those who tried first go on over a range of at least this many times `minMs`, thrice: a herd stays spread. */
+const LEAST_RANGE = 4;
 
 /**
  * The delays of one loss of connection: the first spread evenly, the others by decorrelated jitter ("Exponential Backoff
@@ -32,7 +35,7 @@ export class ReconnectPolicy {
   /** Takes chance as numbers from 0 to below 1. */
   constructor(options: ReconnectOptions, random: () => number) {
     this.#options = {
-      spreadMs: options.spreadMs ?? 2_000,
+      spreadMs: options.spreadMs ?? 3_000,
       minMs: options.minMs ?? 100,
       maxMs: options.maxMs ?? 10_000,
       maxAttempts: options.maxAttempts ?? Infinity,
@@ -61,12 +64,15 @@ export class ReconnectPolicy {
     if (this.#attempts > maxAttempts) return undefined;
     if (nowMs - this.#lostMs >= maxElapsedMs) return undefined;
     if (this.#delay !== undefined) return this.#delay(this.#attempts, error);
-    if (this.#attempts === 1) return this.#random() * spreadMs;
-    const upToMs = Math.max(this.#previousMs * 3, minMs);
-    this.#previousMs = Math.min(
-      minMs + this.#random() * (upToMs - minMs),
-      maxMs,
-    );
+    if (this.#attempts === 1) {
+      this.#previousMs = this.#random() * spreadMs;
+    } else {
+      const upToMs = Math.max(this.#previousMs, LEAST_RANGE * minMs) * 3;
+      this.#previousMs = Math.min(
+        minMs + this.#random() * (upToMs - minMs),
+        maxMs,
+      );
+    }
     return this.#previousMs;
   }
 }

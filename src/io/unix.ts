@@ -30,7 +30,9 @@ async function removeStale(path: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket) {
-    throw new Deno.errors.AddrInUse("a file that is no socket has this name");
+    throw new Deno.errors.AlreadyExists(
+      "a file that is no socket has this name",
+    );
   }
   try {
     (await Deno.connect({ transport: "unix", path })).close();

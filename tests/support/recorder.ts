@@ -17,9 +17,12 @@ const ROUTINE: readonly EventType[] = [
 /** Keeps every event of a server. */
 export class Recorder {
   readonly events: ServerEvent[] = [];
+  /** Called with every event, in the moment in which it happens. */
+  onEvent: ((event: ServerEvent) => void) | undefined;
   /** Pass this as `observe`. */
   readonly observe = (event: ServerEvent): void => {
     this.events.push(event);
+    this.onEvent?.(event);
   };
 
   /** The events of one type. */

@@ -41,8 +41,8 @@ export class VirtualHub implements ClusterMember {
     this.cluster = new Cluster(id, {
       publish: (text) => net.publish(this, text),
       send: (hub, text) => net.send(this, hub, text),
-      schedule: () => net.at(0, this, () => this.cluster.flush(net.nowMs)),
-    }, net.nowMs);
+      schedule: () => net.at(0, this, () => this.cluster.flush()),
+    });
     this.cluster.attach(this);
   }
 
@@ -134,7 +134,7 @@ export class VirtualBackplane {
       this.at(
         this.#random() * delayMs,
         to,
-        () => to.cluster.receive(text, this.nowMs),
+        () => to.cluster.receive(text),
       );
     }
   }

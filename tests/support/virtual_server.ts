@@ -1,5 +1,4 @@
 import type { Handler } from "../../src/io/handler.ts";
-import type { ServerEvent } from "../../src/observe/events.ts";
 import { text } from "../../src/proto/codec/text.ts";
 import { lengthPrefixed } from "../../src/proto/framing/length_prefixed.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
@@ -19,8 +18,6 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
   readonly server: Server<string, string, State>;
   readonly clock: ManualClock;
   readonly recorder: Recorder;
-  /** Called with every event, in the moment in which it happens. */
-  onEvent: (event: ServerEvent) => void = () => {};
 
   private constructor(
     server: Server<string, string, State>,
@@ -38,20 +35,15 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
   ): Promise<VirtualServer<State>> {
     const clock = new ManualClock();
     const recorder = new Recorder();
-    let virtual: VirtualServer<State> | undefined;
     const server = await serve<string, string, State>({
       listen: `memory:virtual${++count}`,
       wire: TEXT_WIRE,
       handler,
       clock,
-      observe(event) {
-        recorder.observe(event);
-        virtual?.onEvent(event);
-      },
+      observe: recorder.observe,
       ...options,
     });
-    virtual = new VirtualServer(server, clock, recorder);
-    return virtual;
+    return new VirtualServer(server, clock, recorder);
   }
 
   /** Connects a peer that sends and reads bytes. */

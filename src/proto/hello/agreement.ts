@@ -27,10 +27,15 @@ export interface Agreed<In, Out = In> {
 
 /** What one side can do; names in the order of its preference, versions from the highest. */
 export interface Terms {
+  /** Versions of the application's protocol. */
   readonly versions: readonly number[];
+  /** Names of codecs. */
   readonly codecs: readonly string[];
+  /** Ways to compress frames. */
   readonly compressions: readonly (Compression | "none")[];
+  /** Checksums in frames. */
   readonly checksums: readonly ("crc32c" | "none")[];
+  /** The largest payload of a frame in bytes. */
   readonly maxFrameBytes: number;
 }
 

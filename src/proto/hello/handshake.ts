@@ -37,7 +37,9 @@ export interface HelloSecrets {
 
 /** What the hellos of one wire share. */
 export interface HelloParts<In, Out> {
+  /** What this side can do. */
   readonly terms: Terms;
+  /** The key of the proofs. */
   readonly key: Uint8Array;
   /** The framing, as the hello uses it. */
   readonly wire: Wire<Uint8Array>;

@@ -13,7 +13,7 @@ import { lengthPrefixed } from "../../../src/proto/framing/length_prefixed.ts";
 import { varintPrefixed } from "../../../src/proto/framing/varint_prefixed.ts";
 import { lines } from "../../../src/proto/framing/delimited.ts";
 import {
-  Negotiated,
+  type Negotiated,
   negotiated,
   type NegotiatedOptions,
 } from "../../../src/proto/hello.ts";

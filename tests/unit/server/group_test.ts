@@ -436,7 +436,7 @@ Deno.test("Group tells of the gap before what comes after it", async () => {
   for (const message of numbered(0, 15)) group.broadcast(message);
   await turns();
   // Broadcast in the very turn in which the member catches up.
-  virtual.onEvent = (event) => {
+  virtual.recorder.onEvent = (event) => {
     if (event.type === "gap") group.broadcast("after");
   };
   assertEquals(await audience.read(0, "after"), [

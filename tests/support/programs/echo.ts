@@ -1,0 +1,35 @@
+/**
+ * An echo server in a process of its own, for tests that take away its
+ * descriptors or its flags: `echo.ts ENDPOINT [LIMITS [OPTIONS]]`, both in
+ * JSON. It prints its endpoints, and every event as a line of JSON.
+ *
+ * @module
+ */
+
+import { json, lengthPrefixed, serve } from "../../../mod.ts";
+
+const [listen = "", limits = "{}", options = "{}"] = Deno.args;
+try {
+  const server = await serve({
+    listen,
+    wire: lengthPrefixed(json()),
+    handler: {
+      message: (peer, message) =>
+        void peer.send(message === "memory?" ? Deno.memoryUsage() : message),
+      invalid: (peer, { code }) => void peer.send({ code }),
+    },
+    limits: JSON.parse(limits),
+    ...JSON.parse(options),
+    observe({ type, ...event }) {
+      const { limit, descriptors } = event as Record<string, unknown>;
+      console.log(JSON.stringify({ type, limit, descriptors }));
+    },
+  });
+  for (const endpoint of server.endpoints) console.log(`listening ${endpoint}`);
+  Deno.addSignalListener("SIGTERM", () => void server.drain());
+  await server.closed;
+  Deno.exit(0);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}
