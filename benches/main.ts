@@ -30,7 +30,7 @@ const SUITES: readonly Suite[] = [
 const HELP =
   `Measures this project beside its peers, each server on core ${SERVER_CORE} and the load on core ${LOAD_CORE}.
 
-  deno task bench                        everything: about eleven minutes
+  deno task bench                        everything: ten minutes or more
   deno task bench hub_echo broadcast     some suites
   deno task bench --quick                one short round: a look, not a figure
   deno task bench --plot bench.svg --json bench.json

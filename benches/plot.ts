@@ -20,7 +20,8 @@ const REMARK_X = LABEL_WIDTH + BAR_WIDTH + 165;
 const ROW = 24;
 const LINE = 17;
 const BAR_HEIGHT = 16;
-const LEGEND = "Medians of the rounds that nothing disturbed; in brackets " +
+const LEGEND =
+  "Medians of the calm rounds, or of all if none was calm; in brackets " +
   "the server's processor time for each message";
 const COLORS = {
   ours: "#0b6e99",

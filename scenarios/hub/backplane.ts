@@ -61,14 +61,21 @@ export function newHubId(): string {
   return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
 }
 
+/** Is told that another hub has come or is missing, and how many there are then. */
+export type HubsChanged = (
+  change: { hub: string; isThere: boolean; hubs: number },
+) => void;
+
 /** Joins the others: resolves once they have had the time to make themselves known. */
 export async function joinCluster(
   backplane: Backplane,
+  changed?: HubsChanged,
 ): Promise<{ cluster: Cluster; leave: () => void }> {
   const cluster = new Cluster(backplane.id, {
     publish: (text) => backplane.publish(text),
     send: (hub, text) => backplane.send(hub, text),
     schedule: () => queueMicrotask(() => cluster.flush()),
+    changed: (hub, isThere) => changed?.({ hub, isThere, hubs: cluster.size }),
   });
   backplane.listen((text) => cluster.receive(text));
   const tick = () => cluster.tick(performance.now());

@@ -41,6 +41,8 @@ export interface ClusterLink {
   send(hub: string, text: string): void;
   /** Has {@linkcode Cluster.flush} called at the end of this turn. */
   schedule(): void;
+  /** A hub has come, or is missing. */
+  changed?(hub: string, isThere: boolean): void;
 }
 
 /** The hub itself, as the others' tasks need it. */
@@ -265,6 +267,7 @@ export class Cluster {
     other.heardMs = this.#ranMs;
     if (!other.isThere) {
       other.isThere = other.answers = true;
+      this.#link.changed?.(from, true);
       this.#beat();
       this.#claims.appeared(from);
     }
@@ -275,6 +278,7 @@ export class Cluster {
     const other = this.#others.get(hub);
     if (other?.isThere !== true) return;
     other.isThere = false;
+    this.#link.changed?.(hub, false);
     for (const [id, batch] of this.#batches) {
       if (batch.waiting.delete(hub)) this.#finish(id, batch);
     }

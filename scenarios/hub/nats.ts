@@ -15,7 +15,10 @@ import { type Backplane, natsAddress, newHubId } from "./backplane.ts";
 const SUBJECT = "portolan.hub";
 
 /** Connects to a NATS server; once connected, connects again whenever it is lost. */
-export async function connectNats(url: string): Promise<Backplane> {
+export async function connectNats(
+  url: string,
+  connected?: (isConnected: boolean) => void,
+): Promise<Backplane> {
   const { server, cluster, user, password } = natsAddress(url);
   try {
     const connection = await connect({
@@ -24,13 +27,16 @@ export async function connectNats(url: string): Promise<Backplane> {
       name: "Portolan hub",
       noEcho: true,
       maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true,
       reconnectTimeWait: 200,
       reconnectJitter: 200,
       // A connection that is dead without an end is found within three seconds.
       pingInterval: 1000,
       maxPingOut: 2,
     });
-    return new NatsBackplane(connection, `${SUBJECT}.${cluster}`);
+    const backplane = new NatsBackplane(connection, `${SUBJECT}.${cluster}`);
+    void backplane.follow(connected);
+    return backplane;
   } catch (cause) {
     throw new Error(`Cannot reach the NATS server at ${server}`, { cause });
   }
@@ -45,13 +51,14 @@ class NatsBackplane implements Backplane {
   constructor(connection: NatsConnection, subject: string) {
     this.#connection = connection;
     this.#subject = subject;
-    void this.#follow();
   }
 
-  async #follow(): Promise<void> {
+  /** Keeps up with the state of the connection. */
+  async follow(connected?: (isConnected: boolean) => void): Promise<void> {
     for await (const { type } of this.#connection.status()) {
-      if (type === "disconnect") this.#isConnected = false;
-      if (type === "reconnect") this.#isConnected = true;
+      if (type !== "disconnect" && type !== "reconnect") continue;
+      this.#isConnected = type === "reconnect";
+      connected?.(this.#isConnected);
     }
   }
 

@@ -6,7 +6,12 @@
 
 import { ConsoleHandler, getLogger, setup } from "@std/log";
 import { EndpointError, logEvents, type ServerLimits } from "../../mod.ts";
-import { type Backplane, PortBackplane, type Ports } from "./backplane.ts";
+import {
+  type Backplane,
+  type HubsChanged,
+  PortBackplane,
+  type Ports,
+} from "./backplane.ts";
 import { type Hub, type HubOptions, startHub } from "./server.ts";
 
 const LOG_LEVELS = {
@@ -53,6 +58,7 @@ export async function openHub(
     await start({
       ...options,
       observe: logEvents(getLogger("hub")),
+      hubsChanged: logHubs,
       ...(backplane === undefined ? {} : { backplane }),
     }),
   );
@@ -69,8 +75,16 @@ async function connectBackplane(
   }
   // A hub that stands alone does not load what it takes to reach others.
   const { connectNats } = await import("./nats.ts");
-  return await connectNats(url);
+  return await connectNats(url, (isConnected) => {
+    if (isConnected) getLogger("hub").info("The backplane is back");
+    else getLogger("hub").warn("The backplane is lost; trying to reach it");
+  });
 }
+
+const logHubs: HubsChanged = (change) =>
+  change.isThere
+    ? getLogger("hub").info("Hub {hub} has joined; hubs: {hubs}", change)
+    : getLogger("hub").warn("Hub {hub} is missing; hubs: {hubs}", change);
 
 async function start(options: HubOptions): Promise<Hub> {
   try {

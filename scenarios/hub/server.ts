@@ -1,13 +1,15 @@
 import {
   Group,
-  json,
   lengthPrefixed,
+  LocalProtocolError,
   type Peer,
   serve,
   type ServeOptions,
   type Server,
 } from "../../mod.ts";
-import { type Backplane, joinCluster } from "./backplane.ts";
+import { refuse } from "./answers.ts";
+import { type Backplane, type HubsChanged, joinCluster } from "./backplane.ts";
+import { hubJson } from "./codec.ts";
 import { Client, type CustomHandler, HubEngine } from "./engine.ts";
 import type { Cluster } from "./cluster.ts";
 import type { FromHub, ToHub } from "./messages.ts";
@@ -24,6 +26,8 @@ export interface HubOptions extends
   handlers?: Readonly<Record<string, CustomHandler>>;
   /** What joins this hub with others to one. */
   backplane?: Backplane;
+  /** Is told of the other hubs. */
+  hubsChanged?: HubsChanged;
 }
 
 /** A running hub. */
@@ -31,9 +35,9 @@ export type Hub = Server<ToHub, FromHub, Client>;
 
 /** Starts a hub; resolves once it listens. */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { backplane } = options;
+  const { backplane, hubsChanged } = options;
   if (backplane === undefined) return await open(options);
-  const { cluster, leave } = await joinCluster(backplane);
+  const { cluster, leave } = await joinCluster(backplane, hubsChanged);
   try {
     const hub = await open(options, cluster);
     void hub.closed.then(leave);
@@ -45,9 +49,10 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
-  const { handlers, maxFrameBytes, backplane: _, ...serving } = options;
+  const { handlers, maxFrameBytes, backplane: _, hubsChanged: __, ...serving } =
+    options;
   const wire = lengthPrefixed(
-    json<ToHub, FromHub>(),
+    hubJson(),
     maxFrameBytes === undefined ? {} : { maxFrameBytes },
   );
   const createRoom = (name: string) =>
@@ -84,7 +89,14 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
         everyone.add(peer);
         return new Client();
       },
-      message: (peer, message) => engine.handle(peer, message),
+      message(peer, message) {
+        try {
+          return engine.handle(peer, message);
+        } catch (error) {
+          if (!(error instanceof LocalProtocolError)) throw error;
+          refuse(peer, "frame_too_large", error.message);
+        }
+      },
       invalid(peer, { code, message }) {
         if (engine.malformed(peer, code, message)) {
           void peer.close("too many malformed messages in a row");

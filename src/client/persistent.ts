@@ -1,4 +1,4 @@
-import { type Clock, sleep, systemClock } from "../io/clock.ts";
+import { alarm, type Clock, sleep, systemClock } from "../io/clock.ts";
 import { iterate } from "../io/iterate.ts";
 import { ConnectionEndedError, type Ending } from "../io/peer.ts";
 import type { Client } from "./client.ts";
@@ -28,7 +28,10 @@ export interface KeepConnectedOptions<In, Out>
   order?: "random" | "given";
   /** When to try again, and when to give up. */
   reconnect?: ReconnectOptions;
-  /** Restores identity, rooms and subscriptions on each new connection, before anything else is sent on it. */
+  /**
+   * Restores identity, rooms and subscriptions on each new connection, before anything else is sent on it, and in no
+   * more than `timeoutMs`.
+   */
   session?: (client: Client<In, Out>) => unknown;
   /** Signs of life; without it only writing finds out that the server is gone. */
   heartbeat?: HeartbeatOptions<Out>;
@@ -80,6 +83,8 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   readonly #unread: Unread<In> = new Unread();
   readonly #offline: Out[] = [];
   readonly #stop = new AbortController();
+  /** Aborted when no further connection is wanted. */
+  readonly #signal: AbortSignal;
   readonly #over = new AbortController();
   readonly #finished = Promise.withResolvers<void>();
   #client: Client<In, Out> | undefined;
@@ -92,9 +97,13 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
 
   /** Use {@linkcode keepConnected}. */
   constructor(options: KeepConnectedOptions<In, Out>) {
-    const { clock = systemClock, random = Math.random, order } = options;
+    const { clock = systemClock, random = Math.random } = options;
+    const { order, signal } = options;
     this.#options = options;
     this.#clock = clock;
+    this.#signal = signal === undefined
+      ? this.#stop.signal
+      : AbortSignal.any([this.#stop.signal, signal]);
     this.#servers = new ServerList(
       [options.to].flat(),
       order === "given" ? undefined : random,
@@ -104,7 +113,7 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
 
   /** The server that it is connected to, as a URL; undefined while it is not. */
   get server(): string | undefined {
-    return this.#client?.endpoint;
+    return this.#living?.endpoint;
   }
 
   /** Aborted when it has given up or was closed. */
@@ -145,19 +154,18 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
         failure = error;
       }
     }
-    this.#finish("no server could be connected to");
+    this.#finish(this.#closedReason ?? "no server could be connected to");
     throw failure;
   }
 
   async #open(server: string): Promise<Client<In, Out>> {
-    const { heartbeat, limits, message, session } = this.#options;
+    const { heartbeat, limits, message } = this.#options;
     const ttlMs = heartbeat === undefined ? Infinity : timeToLiveMs(heartbeat);
-    let client: Client<In, Out> | undefined;
     try {
-      client = await connect<In, Out>({
+      const client = await connect<In, Out>({
         ...this.#options,
         to: server,
-        signal: this.#stop.signal,
+        signal: this.#signal,
         limits: { idleMs: ttlMs, writeMs: Math.min(ttlMs, 30_000), ...limits },
         message: (received) => {
           this.#look(received);
@@ -166,20 +174,46 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
             : message(received);
         },
       });
-      await session?.(client);
-      if (client.ending !== undefined) {
-        throw new ConnectionEndedError(`stay at ${server}`, client.ending);
-      }
+      client.signal.addEventListener("abort", () => this.#unread.release());
+      await this.#restore(client);
+      this.#client = client;
+      this.#connected.resolve();
+      this.#status.tell({ type: "connected", server });
+      return client;
     } catch (error) {
-      client?.abort("its session could not be restored");
-      this.#status.tell({ type: "failed", server, error });
+      if (!this.#signal.aborted) {
+        this.#status.tell({ type: "failed", server, error });
+      }
       throw error;
     }
-    this.#client = client;
-    for (const kept of this.#offline.splice(0)) client.send(kept);
-    this.#connected.resolve();
-    this.#status.tell({ type: "connected", server });
-    return client;
+  }
+
+  /** Brings a new connection to where the last one was, or ends it. */
+  async #restore(client: Client<In, Out>): Promise<void> {
+    const { session, timeoutMs = 10_000 } = this.#options;
+    const giveUp = (reason: string) => client.abort(reason);
+    const closed = () => giveUp(this.#closedReason ?? "aborted");
+    const timer = alarm(
+      this.#clock,
+      timeoutMs,
+      () => giveUp(`its session was not restored within ${timeoutMs} ms`),
+    );
+    this.#signal.addEventListener("abort", closed, { once: true });
+    try {
+      if (this.#signal.aborted) closed();
+      else await Promise.race([session?.(client), client.closed]);
+      if (client.ending !== undefined) {
+        const action = `stay at ${client.endpoint}`;
+        throw new ConnectionEndedError(action, client.ending);
+      }
+      while (this.#offline.length > 0) client.send(this.#offline.shift()!);
+    } catch (error) {
+      giveUp("its session could not be restored");
+      throw error;
+    } finally {
+      this.#clock.cancel(timer);
+      this.#signal.removeEventListener("abort", closed);
+    }
   }
 
   /** Notes what the server tells about itself. */
@@ -213,11 +247,11 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   }
 
   async #reconnect(error: unknown): Promise<Client<In, Out> | undefined> {
-    const { signal } = this.#stop;
+    const signal = this.#signal;
     this.#policy.lost(this.#clock.now());
     for (;;) {
       if (signal.aborted) {
-        this.#finish(this.#closedReason ?? "closed");
+        this.#finish(this.#closedReason ?? "aborted");
         return undefined;
       }
       const policyMs = this.#policy.nextMs(this.#clock.now(), error);
@@ -270,7 +304,7 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
    * @returns False if it was dropped, or the server is slow; wait for {@linkcode PersistentClient.drained}.
    */
   send(message: Out): boolean {
-    if (this.#client !== undefined) return this.#client.send(message);
+    if (this.#living !== undefined) return this.#living.send(message);
     const { offlineMessages = 0 } = this.#options;
     if (this.#offline.length >= offlineMessages) return false;
     this.#offline.push(message);
@@ -285,6 +319,7 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
         return await client.drained();
       } catch (error) {
         if (!(error instanceof ConnectionEndedError)) throw error;
+        await client.closed;
       }
     }
   }
@@ -324,8 +359,13 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
     }
   }
 
+  /** The connection, unless its end has begun. */
+  get #living(): Client<In, Out> | undefined {
+    return this.#client?.ending === undefined ? this.#client : undefined;
+  }
+
   #current(): Client<In, Out> {
-    if (this.#client !== undefined) return this.#client;
+    if (this.#living !== undefined) return this.#living;
     const reason = this.#closedReason ?? "reconnecting";
     throw new ConnectionEndedError("ask", { cause: "peer closed", reason });
   }
@@ -338,11 +378,16 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
       if (leftMs <= 0) throw new RequestTimeoutError(timeoutMs, "");
       signal?.throwIfAborted();
       if (this.#client === undefined) {
+        const late = new AbortController();
         const given = signal === undefined
-          ? this.#stop.signal
-          : AbortSignal.any([signal, this.#stop.signal]);
+          ? late.signal
+          : AbortSignal.any([signal, late.signal]);
         const timeUp = sleep(this.#clock, leftMs, given);
-        await Promise.race([this.#standing("ask"), timeUp]);
+        try {
+          await Promise.race([this.#standing("ask"), timeUp]);
+        } finally {
+          late.abort();
+        }
         continue;
       }
       try {

@@ -17,19 +17,17 @@ export interface ReconnectOptions {
   delay?: (attempt: number, error: unknown) => number | undefined;
 }
 
-/** Even those who tried first go on over a range of at least this many times `minMs`, thrice: a herd stays spread. */
-const LEAST_RANGE = 4;
-
 /**
- * The delays of one loss of connection: the first spread evenly, the others by decorrelated jitter ("Exponential Backoff
- * And Jitter", AWS Architecture Blog, 2015). Pure: time and chance are brought.
+ * The delays of one loss of connection: the first spread evenly, each further one by chance from once to twice the one
+ * before (decorrelated jitter; "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). The second is no shorter
+ * than half the spread, so that those who tried in vain stay spread. Pure: time and chance are brought.
  */
 export class ReconnectPolicy {
   readonly #options: Required<Omit<ReconnectOptions, "delay">>;
   readonly #delay: ReconnectOptions["delay"];
   readonly #random: () => number;
   #attempts = 0;
-  #previousMs = 0;
+  #previousMs: number;
   #lostMs = 0;
 
   /** Takes chance as numbers from 0 to below 1. */
@@ -41,6 +39,7 @@ export class ReconnectPolicy {
       maxAttempts: options.maxAttempts ?? Infinity,
       maxElapsedMs: options.maxElapsedMs ?? Infinity,
     };
+    this.#previousMs = this.#options.spreadMs / 2;
     this.#delay = options.delay;
     this.#random = random;
   }
@@ -53,7 +52,7 @@ export class ReconnectPolicy {
   /** A connection stood, and was lost at `nowMs`. */
   lost(nowMs: number): void {
     this.#attempts = 0;
-    this.#previousMs = 0;
+    this.#previousMs = this.#options.spreadMs / 2;
     this.#lostMs = nowMs;
   }
 
@@ -64,15 +63,9 @@ export class ReconnectPolicy {
     if (this.#attempts > maxAttempts) return undefined;
     if (nowMs - this.#lostMs >= maxElapsedMs) return undefined;
     if (this.#delay !== undefined) return this.#delay(this.#attempts, error);
-    if (this.#attempts === 1) {
-      this.#previousMs = this.#random() * spreadMs;
-    } else {
-      const upToMs = Math.max(this.#previousMs, LEAST_RANGE * minMs) * 3;
-      this.#previousMs = Math.min(
-        minMs + this.#random() * (upToMs - minMs),
-        maxMs,
-      );
-    }
+    if (this.#attempts === 1) return this.#random() * spreadMs;
+    const fromMs = Math.max(Math.min(this.#previousMs, maxMs / 2), minMs);
+    this.#previousMs = Math.min(fromMs * (1 + this.#random()), maxMs);
     return this.#previousMs;
   }
 }

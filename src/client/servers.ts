@@ -36,13 +36,13 @@ export class ServerList {
     return this.#servers[this.#next++]!;
   }
 
-  /** Adds servers that were learned; returns those that were not known. */
+  /** Adds servers that were learned; returns those that were not known. What is no endpoint URL is passed over. */
   learn(servers: string[]): string[] {
-    const added = servers.map(canonical).filter((server) =>
-      !this.#servers.includes(server)
-    );
-    this.#servers.push(...new Set(added));
-    return added;
+    const learned = new Set(
+      servers.filter(isEndpoint).map(canonical),
+    ).difference(new Set(this.#servers));
+    this.#servers.push(...learned);
+    return [...learned];
   }
 
   /** Fisher and Yates. */
@@ -54,6 +54,16 @@ export class ServerList {
       this.#servers[pick] = this.#servers[left]!;
       this.#servers[left] = picked;
     }
+  }
+}
+
+/** Servers may tell anything; that is no reason to leave the one that did. */
+function isEndpoint(server: string): boolean {
+  try {
+    parseEndpoint(server);
+    return true;
+  } catch {
+    return false;
   }
 }
 

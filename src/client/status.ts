@@ -20,33 +20,44 @@ export type ClientStatus =
 /** Events that a reader who falls behind may miss from: the oldest go first. */
 const MAX_PENDING = 256;
 
+/** Somebody who is told what happens. */
+interface Reader {
+  /** Told, and not yet read. */
+  readonly pending: ClientStatus[];
+  /** Resolves when there is something to read. */
+  wake: PromiseWithResolvers<void>;
+}
+
 /** Tells every reader what happens from the moment it began to read. */
 export class StatusFeed {
-  readonly #readers = new Set<(status: ClientStatus) => void>();
+  readonly #readers = new Set<Reader>();
   #closed = false;
 
   /** Tells all readers. */
   tell(status: ClientStatus): void {
     if (this.#closed) return;
     this.#closed = status.type === "closed";
-    for (const reader of this.#readers) reader(status);
-  }
-
-  /** What happens from now on, to the end. */
-  async *read(): AsyncGenerator<ClientStatus, void, void> {
-    const pending: ClientStatus[] = [];
-    let wake = Promise.withResolvers<void>();
-    const reader = (status: ClientStatus) => {
+    for (const { pending, wake } of this.#readers) {
       if (pending.push(status) > MAX_PENDING) pending.shift();
       wake.resolve();
-    };
+    }
+  }
+
+  /** What happens from this call on, to the end. */
+  read(): AsyncGenerator<ClientStatus, void, void> {
+    const reader = { pending: [], wake: Promise.withResolvers<void>() };
     this.#readers.add(reader);
+    return this.#follow(reader);
+  }
+
+  async *#follow(reader: Reader): AsyncGenerator<ClientStatus, void, void> {
+    const { pending } = reader;
     try {
       for (;;) {
-        if (this.#closed && pending.length === 0) return;
-        if (pending.length === 0) await wake.promise;
-        wake = Promise.withResolvers();
         while (pending.length > 0) yield pending.shift()!;
+        if (this.#closed) return;
+        reader.wake = Promise.withResolvers();
+        await reader.wake.promise;
       }
     } finally {
       this.#readers.delete(reader);

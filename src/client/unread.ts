@@ -33,7 +33,13 @@ export class Unread<In> {
     this.#ended = true;
     this.#receiver?.resolve(undefined);
     this.#receiver = undefined;
-    this.#makeRoom();
+    this.release();
+  }
+
+  /** Lets those go on who wait for room: what they read from has ended. */
+  release(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   /**
@@ -48,7 +54,7 @@ export class Unread<In> {
         this.#messages = this.#messages.slice(this.#head);
         this.#head = 0;
       }
-      if (this.size < MAX_UNREAD / 2) this.#makeRoom();
+      if (this.size < MAX_UNREAD / 2) this.release();
       return message;
     }
     if (this.#ended) return undefined;
@@ -57,10 +63,5 @@ export class Unread<In> {
     }
     this.#receiver = Promise.withResolvers();
     return await this.#receiver.promise;
-  }
-
-  #makeRoom(): void {
-    this.#room?.resolve();
-    this.#room = undefined;
   }
 }

@@ -29,6 +29,8 @@ export class Deadlines extends Timer {
   #frameMs = 0;
   /** When to stop waiting for the peer's end; 0 while the connection lives. */
   #lingerUntilMs = 0;
+  /** Each sign of life of the peer makes that later. */
+  #patient = false;
   #listening = false;
 
   /** Starts the time of the connection. */
@@ -73,6 +75,9 @@ export class Deadlines extends Timer {
   readEnded(): void {
     this.#listening = false;
     this.readMs = this.#clock.now();
+    if (this.#patient) {
+      this.#lingerUntilMs = this.readMs + this.#limits.lingerMs;
+    }
   }
 
   /** A whole frame has arrived. */
@@ -80,9 +85,13 @@ export class Deadlines extends Timer {
     this.#frameMs = 0;
   }
 
-  /** From now on only the peer's end is waited for. */
-  linger(): void {
+  /**
+   * From now on only the peer's end is waited for. A patient one waits longer for a peer that still sends: it has not
+   * read our last words yet, and closing with its bytes unread would take them away.
+   */
+  linger(patient: boolean): void {
     const nowMs = this.#clock.now();
+    this.#patient = patient;
     this.#lingerUntilMs = nowMs + this.#limits.lingerMs;
     this.#arm(nowMs);
   }

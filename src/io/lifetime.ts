@@ -50,7 +50,9 @@ export class Lifetime {
 
   async #sayFarewell(): Promise<void> {
     await this.sendEnd();
-    if (!this.#finished) this.#deadlines.linger();
+    if (this.#finished) return;
+    // A drain has a deadline of its own.
+    this.#deadlines.linger(this.ending?.cause === "shut down");
   }
 
   /** Sends what is queued, and that no more comes. */

@@ -6,7 +6,7 @@ import type { Ending } from "../io/peer.ts";
 export interface PeerIdentity {
   /** Unique among the connections of this process. */
   readonly id: number;
-  /** `192.0.2.7:4242`, or `unix:4`. */
+  /** `192.0.2.7:4242`, or `unix#4`. */
   readonly address: string;
   /** The endpoint that the peer came in by. */
   readonly endpoint: string;

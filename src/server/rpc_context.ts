@@ -191,7 +191,7 @@ export function withParams<Params, Result, State = undefined>(
       accepted = accept(params);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const message = `Invalid params: ${reason}`;
+      const message = reason.replace("Cannot accept message", "Invalid params");
       throw new RpcError(RPC_CODES.invalidParams, message, { cause });
     }
     return method(accepted, context);

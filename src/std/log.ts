@@ -272,6 +272,16 @@ export function setup(config: LogConfig): void {
   });
 }
 
+/** Without properties a message is no template: braces in it, such as those of JSON, are text. */
+function template(
+  message: string,
+  properties: Properties | undefined,
+): string {
+  return properties === undefined
+    ? message.replaceAll(/[{}]/g, (brace) => brace + brace)
+    : message;
+}
+
 /** Logs under one name. */
 export class Logger {
   /** The name, as {@linkcode setup} knows it. */
@@ -285,28 +295,28 @@ export class Logger {
   }
 
   /** Logs what helps to find a fault. */
-  debug(message: string, properties: Properties = {}): void {
-    this.#tape.debug(message, properties);
+  debug(message: string, properties?: Properties): void {
+    this.#tape.debug(template(message, properties), properties ?? {});
   }
 
   /** Logs what an operator wants to know. */
-  info(message: string, properties: Properties = {}): void {
-    this.#tape.info(message, properties);
+  info(message: string, properties?: Properties): void {
+    this.#tape.info(template(message, properties), properties ?? {});
   }
 
   /** Logs what is wrong and was dealt with. */
-  warn(message: string, properties: Properties = {}): void {
-    this.#tape.warn(message, properties);
+  warn(message: string, properties?: Properties): void {
+    this.#tape.warn(template(message, properties), properties ?? {});
   }
 
   /** Logs what failed. */
-  error(message: string, properties: Properties = {}): void {
-    this.#tape.error(message, properties);
+  error(message: string, properties?: Properties): void {
+    this.#tape.error(template(message, properties), properties ?? {});
   }
 
   /** Logs what ends the program. */
-  critical(message: string, properties: Properties = {}): void {
-    this.#tape.fatal(message, properties);
+  critical(message: string, properties?: Properties): void {
+    this.#tape.fatal(template(message, properties), properties ?? {});
   }
 }
 

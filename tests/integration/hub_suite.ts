@@ -597,5 +597,5 @@ export function hubSuite(road: Road): void {
   hubTest("cuts off who is silent for too long", async ({ join }) => {
     const client = await join();
     assertEquals(await client.rest(), []);
-  }, { limits: { idleMs: 50 } });
+  }, { limits: { idleMs: 250 } });
 }

@@ -200,6 +200,41 @@ Deno.test("hub loses no answer to SIGTERM in the middle of full load", async () 
   assertMatch(hub.errors, /Stopped/);
 });
 
+Deno.test("hub loses no answer to SIGTERM though its clients send on and read slowly", async () => {
+  await using hub = await Program.serve(HUB);
+  const clients = await Promise.all(
+    Array.from({ length: 10 }, () => HubClient.connect(hub.endpoints[0]!)),
+  );
+  const counts: number[] = [];
+  const lives = clients.map(async (client, index) => {
+    let asked = 0;
+    let over = false;
+    const ask = async () => {
+      while (!over) {
+        const batch = Array.from({ length: 16 }, () => asked++);
+        await client.say(
+          ...batch.map((content) => ({ type: "echo", content })),
+        );
+      }
+    };
+    const asking = ask().catch(() => {});
+    for (let next = 0;; next++) {
+      const { type, content } = await client.hear();
+      if (type === "going_away") break;
+      assertEquals([type, content], ["echo_response", next]);
+      counts[index] = next;
+    }
+    over = true;
+    assertEquals(await client.rest(), []);
+    await asking;
+    client[Symbol.dispose]();
+  });
+  await waitUntil("load", () => counts.filter((n) => n > 1000).length === 10);
+  hub.kill("SIGTERM");
+  await within("the end of all", Promise.all(lives), 30_000);
+  assertEquals(await hub.ended(), 0, hub.errors);
+});
+
 /** Keeps 64 requests in flight until the hub says goodbye; fails unless each answer before that is the next in order. */
 async function talk(
   client: HubClient,

@@ -17,3 +17,16 @@ export function checkProperty<T>(
     ...(seed === undefined ? {} : { seed: Number(seed) }),
   });
 }
+
+/** The same for a property that takes its time. */
+export async function checkAsyncProperty<T>(
+  inputs: fc.Arbitrary<T>,
+  holds: (input: T) => Promise<void>,
+  numRuns = 100,
+): Promise<void> {
+  const seed = Deno.env.get("PORTOLAN_SEED");
+  await fc.assert(fc.asyncProperty(inputs, holds), {
+    numRuns,
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  });
+}

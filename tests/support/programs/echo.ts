@@ -1,12 +1,12 @@
 /**
  * An echo server in a process of its own, for tests that take away its
  * descriptors or its flags: `echo.ts ENDPOINT [LIMITS [OPTIONS]]`, both in
- * JSON. It prints its endpoints, and every event as a line of JSON.
+ * JSON. It prints its endpoints, and what its log warns of.
  *
  * @module
  */
 
-import { json, lengthPrefixed, serve } from "../../../mod.ts";
+import { json, lengthPrefixed, logEvents, serve } from "../../../mod.ts";
 
 const [listen = "", limits = "{}", options = "{}"] = Deno.args;
 try {
@@ -16,14 +16,15 @@ try {
     handler: {
       message: (peer, message) =>
         void peer.send(message === "memory?" ? Deno.memoryUsage() : message),
-      invalid: (peer, { code }) => void peer.send({ code }),
     },
     limits: JSON.parse(limits),
     ...JSON.parse(options),
-    observe({ type, ...event }) {
-      const { limit, descriptors } = event as Record<string, unknown>;
-      console.log(JSON.stringify({ type, limit, descriptors }));
-    },
+    observe: logEvents({
+      debug() {},
+      info() {},
+      warn: (message) => console.log(`warning: ${message}`),
+      error: (message) => console.log(`error: ${message}`),
+    }),
   });
   for (const endpoint of server.endpoints) console.log(`listening ${endpoint}`);
   Deno.addSignalListener("SIGTERM", () => void server.drain());

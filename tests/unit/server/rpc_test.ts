@@ -615,7 +615,7 @@ Deno.test("withParams() refuses parameters, and tells why", async () => {
   assertEquals(await client.receive(), result(1, 4));
   assertEquals(
     await client.receive(),
-    error(2, -32602, "Invalid params: Cannot accept message: n is below 0"),
+    error(2, -32602, "Invalid params: n is below 0"),
   );
 });
 

@@ -83,6 +83,13 @@ Deno.test("info() fills the template from the properties alone", () => {
   setup({});
 });
 
+Deno.test("info() takes a message without properties as it is", () => {
+  const lines = configured("NOTSET", "NOTSET");
+  getLogger().info('got {"type":"ping"}');
+  assertEquals(lines, ['info : got {"type":"ping"}']);
+  setup({});
+});
+
 Deno.test("setup() closes the handlers of the former configuration", () => {
   const memory = new MemoryHandler("INFO");
   setup({
