@@ -66,12 +66,7 @@ export type FromHub =
     pong_timestamp: string;
     client_id: string;
   }
-  | {
-    type: "echo_response";
-    content: unknown;
-    timestamp: string;
-    echoed_by: string;
-  }
+  | EchoResponse
   | { type: "broadcast"; content: unknown; from: string; timestamp: string }
   | { type: "broadcast_sent"; recipients: number; timestamp: string }
     & MaybePartial
@@ -100,6 +95,14 @@ export type FromHub =
   | { type: "going_away"; come_back_in_ms: number }
   | { type: "error"; code: ErrorCode; message: string }
   | CustomMessage;
+
+/** The answer to `echo`; what the hub says in it needs no escapes. */
+export interface EchoResponse {
+  type: "echo_response";
+  content: unknown;
+  timestamp: string;
+  echoed_by: string;
+}
 
 /** The answer to `get_stats`. */
 export interface ServerStats extends MaybePartial {

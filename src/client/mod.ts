@@ -19,15 +19,17 @@ export {
   RpcClient,
   rpcClient,
   type RpcClientOptions,
-  type RpcItem,
-  type RpcName,
-  type RpcParams,
   type RpcRequestOptions,
-  type RpcResult,
   type RpcStreamOptions,
-  type RpcUntyped,
 } from "./rpc.ts";
 export type { RpcTransport, RpcTransportListener } from "./rpc_transport.ts";
+export type {
+  RpcItem,
+  RpcName,
+  RpcParams,
+  RpcResult,
+  RpcUntyped,
+} from "./rpc_types.ts";
 export {
   type AcquireOptions,
   Bulkhead,

@@ -1,4 +1,3 @@
-import type { RpcError } from "../proto/rpc/errors.ts";
 import {
   type RpcClientCall,
   RpcClientMachine,
@@ -9,37 +8,21 @@ import { type Clock, systemClock } from "../io/clock.ts";
 import { completeLimits } from "../io/limits.ts";
 import { MachineTimer } from "../io/machine_timer.ts";
 import type { Peer } from "../io/peer.ts";
-import { type RequestOptions, RequestTimeoutError } from "./requests.ts";
 import { PersistentClient } from "./persistent.ts";
+import type { RequestOptions } from "./requests.ts";
 import {
   PeerTransport,
   PersistentTransport,
   type RpcTransport,
 } from "./rpc_transport.ts";
-
-/** The names of the methods of `Api`. */
-export type RpcName<Api> = keyof Api & string;
-
-/** The parameters of a method. */
-export type RpcParams<Method> = Method extends
-  (params: infer Params, ...rest: never[]) => unknown ? Params : never;
-
-/** What a method answers. */
-export type RpcResult<Method> = Method extends
-  (...parameters: never[]) => infer Result
-  ? Result extends AsyncGenerator<unknown, infer Returned> ? Returned
-  : Awaited<Result>
-  : never;
-
-/** What a method that is a generator sends before it answers. */
-export type RpcItem<Method> = Method extends
-  (...parameters: never[]) => AsyncGenerator<infer Item> ? Item : unknown;
-
-/** Any methods, with any parameters and results. */
-export interface RpcUntyped {
-  /** A method. */
-  [name: string]: (params?: object) => unknown;
-}
+import type {
+  RpcItem,
+  RpcName,
+  RpcParams,
+  RpcResult,
+  RpcUntyped,
+} from "./rpc_types.ts";
+import { Pending, StreamInbox } from "./rpc_waiters.ts";
 
 /** Options of {@linkcode RpcClient.request}. */
 export interface RpcRequestOptions extends RequestOptions {
@@ -334,114 +317,4 @@ export class RpcClient<Api extends object = RpcUntyped>
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** One request that waits for its answer. */
-class Pending implements RpcWaiter {
-  readonly #resolve: (result: unknown) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #timeoutMs: number;
-  #signal: AbortSignal | undefined;
-  #abort: (() => void) | undefined;
-
-  constructor(
-    resolve: (result: unknown) => void,
-    reject: (error: unknown) => void,
-    timeoutMs: number,
-  ) {
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#timeoutMs = timeoutMs;
-  }
-
-  heed(signal: AbortSignal, cancel: () => void): void {
-    this.#signal = signal;
-    this.#abort = () => {
-      cancel();
-      this.#reject(signal.reason);
-    };
-    signal.addEventListener("abort", this.#abort, { once: true });
-  }
-
-  #release(): void {
-    if (this.#abort === undefined) return;
-    this.#signal!.removeEventListener("abort", this.#abort);
-  }
-
-  succeed(result: unknown): void {
-    this.#release();
-    this.#resolve(result);
-  }
-
-  fail(error: unknown): void {
-    this.#release();
-    this.#reject(error);
-  }
-
-  expire(cause: RpcError | undefined): void {
-    this.fail(timedOut(this.#timeoutMs, cause));
-  }
-}
-
-/** The items of one stream that wait to be read, and how it ended. */
-class StreamInbox implements RpcWaiter {
-  /** The answer, or the error; undefined while more may come. */
-  end: { result: unknown } | { error: unknown } | undefined;
-  readonly #timeoutMs: number;
-  #items: unknown[] = [];
-  #changed: PromiseWithResolvers<void> | undefined;
-
-  constructor(timeoutMs: number) {
-    this.#timeoutMs = timeoutMs;
-  }
-
-  get isEmpty(): boolean {
-    return this.#items.length === 0;
-  }
-
-  take(): unknown[] {
-    const items = this.#items;
-    this.#items = [];
-    return items;
-  }
-
-  async changed(): Promise<void> {
-    if (!this.isEmpty || this.end !== undefined) return;
-    this.#changed = Promise.withResolvers();
-    await this.#changed.promise;
-  }
-
-  item(value: unknown): void {
-    this.#items.push(value);
-    this.#changed?.resolve();
-  }
-
-  succeed(result: unknown): void {
-    this.end = { result };
-    this.#changed?.resolve();
-  }
-
-  fail(error: unknown): void {
-    this.end = { error };
-    this.#changed?.resolve();
-  }
-
-  expire(cause: RpcError | undefined): void {
-    this.fail(timedOut(this.#timeoutMs, cause));
-  }
-
-  /** Nobody wants to read what is left. */
-  abort(reason: unknown): void {
-    this.#items = [];
-    this.fail(reason);
-  }
-}
-
-function timedOut(
-  timeoutMs: number,
-  cause: RpcError | undefined,
-): RequestTimeoutError {
-  const error = new RequestTimeoutError(timeoutMs, "");
-  if (cause !== undefined) error.cause = cause;
-  return error;
 }

@@ -11,10 +11,10 @@ import {
   rpcNotification,
   type RpcOutcome,
 } from "../proto/rpc/messages.ts";
+import { FAILED } from "../proto/rpc/refusals.ts";
+import type { RpcCall } from "../proto/rpc/server_call.ts";
 import {
   DEFAULT_RPC_LIMITS,
-  FAILED,
-  type RpcCall,
   type RpcServerHost,
   type RpcServerLimits,
   RpcServerMachine,

@@ -1,7 +1,7 @@
 import { type Validate, validator } from "../proto/codec/validate.ts";
 import { RPC_CODES, RpcError } from "../proto/rpc/errors.ts";
 import type { RpcId } from "../proto/rpc/messages.ts";
-import type { RpcCall } from "../proto/rpc/server_machine.ts";
+import type { RpcCall } from "../proto/rpc/server_call.ts";
 import { abortable } from "../io/abortable.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Peer } from "../io/peer.ts";

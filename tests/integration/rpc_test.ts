@@ -29,11 +29,10 @@ const METHODS = {
   },
 };
 
-const ROADS = [
-  "tcp://127.0.0.1:0",
-  `unix:${Deno.makeTempDirSync()}/rpc.sock`,
-  "memory:rpc",
-];
+/** The socket's file is gone when its server is. */
+const SOCKET = `/tmp/portolan-rpc-${crypto.randomUUID()}.sock`;
+
+const ROADS = ["tcp://127.0.0.1:0", `unix:${SOCKET}`, "memory:rpc"];
 
 const WIRES: Record<string, Wire<unknown, unknown>> = {
   "lines(json())": lines(json()),

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { DedupeWindow } from "../../src/proto/rpc/dedupe_window.ts";
+import type { RpcCall } from "../../src/proto/rpc/server_call.ts";
 import {
   DEFAULT_RPC_LIMITS,
-  type RpcCall,
   RpcServerMachine,
 } from "../../src/proto/rpc/server_machine.ts";
 import { checkProperty, fc } from "../support/property.ts";

@@ -1,5 +1,5 @@
 import type { DedupeEntry, DedupeWindow } from "./dedupe_window.ts";
-import { RPC_CODES, type RpcErrorObject } from "./errors.ts";
+import type { RpcErrorObject } from "./errors.ts";
 import {
   invalid,
   invalidRequest,
@@ -7,12 +7,21 @@ import {
   isObject,
   requestFault,
   response,
-  type RpcId,
   type RpcMessage,
   type RpcOutcome,
   type RpcRequest,
   type RpcResponse,
 } from "./messages.ts";
+import {
+  CANCELLED,
+  DEADLINE,
+  DISCONNECTED,
+  FAILED,
+  METHOD_NOT_FOUND,
+  SHUTTING_DOWN,
+  WINDOW_FULL,
+} from "./refusals.ts";
+import { Batch, RpcCall } from "./server_call.ts";
 
 /** What a server machine needs of the world. */
 export interface RpcServerHost {
@@ -44,99 +53,6 @@ export const DEFAULT_RPC_LIMITS: Required<RpcServerLimits> = {
   maxBatch: 100,
   maxCallMs: 600_000,
 };
-
-/** The answers to one batch, which leave together. */
-class Batch {
-  readonly answers: RpcResponse[] = [];
-  /** Answers that are still to come, and one for the batch itself while it is read. */
-  missing = 1;
-}
-
-/** One request or notification on its way. */
-export class RpcCall {
-  /** What its answer is known by; undefined for a notification. */
-  readonly id: RpcId | undefined;
-  /** What is called. */
-  readonly method: string;
-  /** With what. */
-  readonly params: unknown;
-  /** When it is aborted. */
-  dueMs: number;
-  /** Items that may be sent; undefined if none were asked for. */
-  credit: number | undefined;
-  /** What the window remembers of it, if it has an idempotency key. */
-  entry: DedupeEntry<RpcCall> | undefined;
-  /** Its caller has been answered, or is not interested any more. */
-  ended = false;
-  /** Why it was to stop; undefined if it may go on. */
-  aborted: RpcErrorObject | undefined;
-  /** Called when it is to stop. */
-  onAbort: (() => void) | undefined;
-  /** Called when more items may be sent. */
-  onCredit: (() => void) | undefined;
-  /** The machine of its connection. */
-  readonly machine: RpcServerMachine;
-  /** The batch that it came in. */
-  readonly batch: Batch | undefined;
-
-  /** Creates a call from a request that is sound. */
-  constructor(
-    machine: RpcServerMachine,
-    request: RpcRequest,
-    dueMs: number,
-    batch: Batch | undefined,
-  ) {
-    const { id, method, params, stream } = request;
-    this.machine = machine;
-    this.batch = batch;
-    this.id = id;
-    this.method = method;
-    this.params = params ?? undefined;
-    this.dueMs = dueMs;
-    if (stream !== undefined && id !== undefined) {
-      this.credit = stream === true ? Infinity : stream;
-    }
-  }
-
-  /** Tells whoever carries it out to stop. */
-  abort(reason: RpcErrorObject): void {
-    if (this.aborted !== undefined) return;
-    this.aborted = reason;
-    this.onAbort?.();
-  }
-}
-
-const METHOD_NOT_FOUND: RpcErrorObject = {
-  code: RPC_CODES.methodNotFound,
-  message: "Method not found",
-};
-const DEADLINE: RpcErrorObject = {
-  code: RPC_CODES.deadlineExceeded,
-  message: "The deadline has passed",
-};
-const CANCELLED: RpcErrorObject = {
-  code: RPC_CODES.cancelled,
-  message: "The call was cancelled",
-};
-const DISCONNECTED: RpcErrorObject = {
-  code: RPC_CODES.cancelled,
-  message: "The connection ended",
-};
-const SHUTTING_DOWN: RpcErrorObject = {
-  code: RPC_CODES.shuttingDown,
-  message: "The server shuts down; the call was not begun",
-};
-const WINDOW_FULL: RpcErrorObject = {
-  code: RPC_CODES.windowFull,
-  message: "Too many idempotency keys are in use; the call was not begun",
-};
-const INTERNAL_ERROR: RpcErrorObject = {
-  code: RPC_CODES.internalError,
-  message: "Internal error",
-};
-
-/** The answer of a method that failed without telling why. */
-export const FAILED: RpcOutcome = { error: INTERNAL_ERROR };
 
 /**
  * One connection's half of JSON-RPC 2.0 that answers: which calls are in progress, until when, and what is sent back.

@@ -4,9 +4,9 @@ import {
   DedupeWindow,
 } from "../../../../src/proto/rpc/dedupe_window.ts";
 import type { RpcOutcome } from "../../../../src/proto/rpc/messages.ts";
+import type { RpcCall } from "../../../../src/proto/rpc/server_call.ts";
 import {
   DEFAULT_RPC_LIMITS,
-  type RpcCall,
   type RpcServerLimits,
   RpcServerMachine,
 } from "../../../../src/proto/rpc/server_machine.ts";
