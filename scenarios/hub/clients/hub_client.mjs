@@ -1,4 +1,4 @@
-// A client of the hub, as module or command: hub_client.mjs HOST PORT NAME [TEXT]
+// A client of the hub, module or command: hub_client.mjs HOST PORT NAME [TEXT]
 // Takes the name; says the text to everybody, or else prints what others say.
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
@@ -17,10 +17,10 @@ async function* messages(socket) {
   let bytes = Buffer.alloc(0);
   for await (const chunk of socket) {
     bytes = Buffer.concat([bytes, chunk]);
-    for (let end; (end = 4 + bytes.readUInt32BE()) <= bytes.length;) {
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE()) {
+      const end = 4 + bytes.readUInt32BE();
       yield JSON.parse(bytes.subarray(4, end));
       bytes = bytes.subarray(end);
-      if (bytes.length < 4) break;
     }
   }
   throw new Error("the hub has closed the connection");
@@ -28,31 +28,38 @@ async function* messages(socket) {
 
 export class HubClient {
   #unread = []; // what came while an answer was waited for
-
   constructor(host, port) {
     this.socket = connect(port, host);
     this.messages = messages(this.socket);
   }
-
-  send(message) {
-    this.socket.write(frame(message));
-  }
-
+  send = (message) => this.socket.write(frame(message));
+  read = async () => (await this.messages.next()).value;
+  receive = async () => this.#unread.shift() ?? await this.read();
   async ask(request) {
     this.send(request);
-    let message;
-    while (UNASKED.test((message = await this.#read()).type)) {
+    let message = await this.read();
+    for (; UNASKED.test(message.type); message = await this.read()) {
       this.#unread.push(message);
     }
     if (message.type !== "error") return message;
     throw new Error(`${message.code}: ${message.message}`);
   }
+}
 
-  async receive() {
-    return this.#unread.shift() ?? await this.#read();
-  }
-
-  async #read() {
-    return (await this.messages.next()).value;
+// Node 18 has no import.meta.main.
+if (import.meta.url.endsWith(`/${argv[1]?.split("/").pop()}`)) {
+  const [host, port, name, content] = argv.slice(2);
+  const hub = new HubClient(host, Number(port));
+  await hub.ask({ type: "identify", name });
+  if (content !== undefined) {
+    const { recipients } = await hub.ask({ type: "broadcast", content });
+    console.log("heard by", recipients);
+    hub.socket.destroy();
+  } else console.log("listening");
+  // Who says nothing for ten minutes is taken for gone.
+  setInterval(() => hub.send({ type: "ping" }), 60_000).unref();
+  while (content === undefined) {
+    const { from, content } = await hub.receive();
+    if (content !== undefined) console.log(`${from}: ${content}`);
   }
 }
