@@ -23,7 +23,7 @@ async function* messages(socket) {
       bytes = bytes.subarray(end);
     }
   }
-  throw new Error("the hub has closed the connection");
+  throw new Error("The hub has closed the connection");
 }
 
 export class HubClient {
@@ -37,8 +37,8 @@ export class HubClient {
   receive = async () => this.#unread.shift() ?? await this.read();
   async ask(request) {
     this.send(request);
-    let message = await this.read();
-    for (; UNASKED.test(message.type); message = await this.read()) {
+    let message;
+    while (UNASKED.test((message = await this.read()).type)) {
       this.#unread.push(message);
     }
     if (message.type !== "error") return message;
@@ -46,20 +46,18 @@ export class HubClient {
   }
 }
 
-// Node 18 has no import.meta.main.
 if (import.meta.url.endsWith(`/${argv[1]?.split("/").pop()}`)) {
   const [host, port, name, content] = argv.slice(2);
   const hub = new HubClient(host, Number(port));
   await hub.ask({ type: "identify", name });
-  if (content !== undefined) {
-    const { recipients } = await hub.ask({ type: "broadcast", content });
-    console.log("heard by", recipients);
-    hub.socket.destroy();
-  } else console.log("listening");
+  console.log("connected");
   // Who says nothing for ten minutes is taken for gone.
   setInterval(() => hub.send({ type: "ping" }), 60_000).unref();
   while (content === undefined) {
     const { from, content } = await hub.receive();
     if (content !== undefined) console.log(`${from}: ${content}`);
   }
+  const { recipients } = await hub.ask({ type: "broadcast", content });
+  console.log("heard by", recipients);
+  hub.socket.destroy();
 }

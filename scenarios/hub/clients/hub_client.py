@@ -44,13 +44,13 @@ class HubClient:
 def main(host, port, name, text=None):
     hub = HubClient(host, int(port))
     hub.ask(type="identify", name=name)
+    print("connected", flush=True)
     if text is not None:
         return print("heard by", hub.ask(type="broadcast", content=text)["recipients"])
     def beat():  # who says nothing for ten minutes is taken for gone
         while not time.sleep(60):
             hub.send(type="ping")
     threading.Thread(target=beat, daemon=True).start()
-    print("listening", flush=True)
     while message := hub.receive():
         if "content" in message:
             print(f"{message['from']}: {message['content']}", flush=True)
