@@ -29,20 +29,17 @@ async function* messages(socket) {
 export class HubClient {
   #unread = []; // what came while an answer was waited for
   constructor(host, port) {
-    this.socket = connect(port, host);
-    this.messages = messages(this.socket);
+    this.messages = messages(this.socket = connect(port, host));
   }
   send = (message) => this.socket.write(frame(message));
   read = async () => (await this.messages.next()).value;
   receive = async () => this.#unread.shift() ?? await this.read();
   async ask(request) {
     this.send(request);
-    let message;
-    while (UNASKED.test((message = await this.read()).type)) {
-      this.#unread.push(message);
-    }
-    if (message.type !== "error") return message;
-    throw new Error(`${message.code}: ${message.message}`);
+    let got;
+    while (UNASKED.test((got = await this.read()).type)) this.#unread.push(got);
+    if (got.type !== "error") return got;
+    throw new Error(`${got.code}: ${got.message}`);
   }
 }
 

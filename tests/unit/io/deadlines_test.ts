@@ -196,6 +196,18 @@ Deno.test("lingerMs bounds the wait for a peer that does not close", async () =>
   assertEquals(virtual.warnings, []);
 });
 
+Deno.test("frameMs begins anew with a frame whose start came with another's end", async () => {
+  await using virtual = await echo({ frameMs: 1000 });
+  using client = await virtual.dial();
+  const bytes = frame("abcd");
+  await client.send(bytes.subarray(0, 1));
+  for (let round = 0; round < 20; round++) {
+    await client.send(Uint8Array.from([...bytes.subarray(1), bytes[0]!]));
+    await virtual.clock.advance(250);
+  }
+  assertEquals(virtual.warnings, []);
+});
+
 Deno.test("a handler that takes its time is not the peer's fault", async () => {
   const gate = Promise.withResolvers<void>();
   await using virtual = await VirtualServer.start({
@@ -203,15 +215,17 @@ Deno.test("a handler that takes its time is not the peer's fault", async () => {
       await gate.promise;
       peer.send(message);
     },
-  }, { limits: { idleMs: 1000, frameMs: 1000, firstMessageMs: 1000 } });
+  }, { limits: { idleMs: 5000, frameMs: 1000, firstMessageMs: 1000 } });
   using client = await virtual.dial();
   // A second frame has begun when the handler starts.
   await client.send(new Uint8Array([...frame("a"), 0, 0]));
   await virtual.clock.advance(50_000);
   assertEquals(virtual.warnings, []);
+  await client.send(frame("b").subarray(2));
   gate.resolve();
   await client.receiveFrame();
-  await virtual.clock.advance(500);
+  await client.receiveFrame();
+  await virtual.clock.advance(4900);
   assertEquals(virtual.warnings, []);
   assertEquals(virtual.server.peers.size, 1);
 });
