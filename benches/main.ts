@@ -14,6 +14,7 @@ import { latency } from "./latency.ts";
 import { plot } from "./plot.ts";
 import { killAll, LOAD_CORE, output, SERVER_CORE } from "./process.ts";
 import { format, report, type SuiteReport, text } from "./report.ts";
+import { reconnect } from "./reconnect.ts";
 import { soak } from "./soak.ts";
 import { type Options, present, type Sample, type Suite } from "./suite.ts";
 
@@ -24,6 +25,7 @@ const SUITES: readonly Suite[] = [
   broadcast,
   hubCluster,
   idle,
+  reconnect,
   soak,
 ];
 

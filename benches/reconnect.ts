@@ -61,12 +61,7 @@ const BARS: Bar[] = [
   })),
 ];
 
-interface Figures {
-  asked: number;
-  answered: number;
-  wrong: number;
-  surplus: number;
-}
+type Figures = Record<"asked" | "answered" | "wrong" | "surplus", number>;
 
 function stay(...args: (string | number)[]): string[] {
   const file = new URL("./clients/stay.ts", import.meta.url).pathname;

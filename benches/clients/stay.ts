@@ -58,7 +58,7 @@ async function ask(
   const request: ToHub = { type: "echo", content };
   const answer = await client.request(request, { replay: true });
   figures.answered++;
-  if (answer["content"] !== content) figures.wrong++;
+  if (!("content" in answer) || answer.content !== content) figures.wrong++;
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
