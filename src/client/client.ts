@@ -1,3 +1,4 @@
+import type { Agreement } from "../proto/hello/agreement.ts";
 import type { Connection } from "../io/connection.ts";
 import {
   ConnectionEndedError,
@@ -105,6 +106,10 @@ export class Client<In, Out = In> implements Peer<In, Out> {
 
   get endpoint(): string {
     return this.#connection.endpoint;
+  }
+
+  get agreement(): Agreement | undefined {
+    return this.#connection.agreement;
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,6 @@
 import type { RemoteProtocolError } from "../proto/errors.ts";
 import type { Wire } from "../proto/framing/framing.ts";
+import { Negotiated } from "../proto/hello.ts";
 import { alarm, type Clock, systemClock } from "../io/clock.ts";
 import { Connection } from "../io/connection.ts";
 import { Counters } from "../io/counters.ts";
@@ -9,6 +10,12 @@ import {
   parseEndpoint,
 } from "../io/endpoint.ts";
 import { EndpointError } from "../io/endpoint_error.ts";
+import {
+  greet,
+  type Greeted,
+  helloSecrets,
+  sayLastWords,
+} from "../io/greet.ts";
 import {
   completeLimits,
   type ConnectionLimits,
@@ -24,9 +31,9 @@ import { Requests } from "./requests.ts";
 export interface ConnectOptions<In, Out> extends TransportConnectOptions {
   /** The endpoint to connect to, as a URL. */
   to: string;
-  /** Framing and codec. */
-  wire: Wire<In, Out>;
-  /** Milliseconds until the connection must stand. @default {10_000} */
+  /** Framing and codec, or a hello that agrees on them. */
+  wire: Wire<In, Out> | Negotiated<In, Out>;
+  /** Milliseconds until the connection must stand, its hello said. @default {10_000} */
   timeoutMs?: number;
   /** How answers are told from other messages; needed by `request`. */
   correlate?: Correlation<NoInfer<In>, NoInfer<Out>>;
@@ -52,6 +59,7 @@ const CLIENT_LIMITS: Required<ConnectionLimits> = {
  * Connects to a server.
  *
  * @throws {EndpointError} If that fails or takes too long.
+ * @throws {HelloError} If the wire is negotiated and the two cannot agree.
  * @throws {SyntaxError} If the endpoint is not a URL that is known.
  *
  * @example Usage
@@ -80,15 +88,16 @@ const CLIENT_LIMITS: Required<ConnectionLimits> = {
 export async function connect<In, Out = In>(
   options: ConnectOptions<In, Out>,
 ): Promise<Client<In, Out>> {
-  const { wire, correlate, message, invalid } = options;
+  const { correlate, message, invalid } = options;
   const endpoint = parseEndpoint(options.to);
   const clock = options.clock ?? systemClock;
   const limits = completeLimits(options.limits, CLIENT_LIMITS);
-  const conn = await dial(endpoint, options);
+  const { conn, wire, agreement } = await dial(endpoint, options);
   const requests = correlate && new Requests(correlate, clock);
   const connection: Connection<In, Out, undefined> = new Connection(
     {
       wire,
+      agreement,
       clock,
       readsOn: true,
       limits,
@@ -122,7 +131,7 @@ export async function connect<In, Out = In>(
 async function dial<In, Out>(
   endpoint: Endpoint,
   options: ConnectOptions<In, Out>,
-): Promise<Conn> {
+): Promise<Greeted<In, Out>> {
   const { timeoutMs = 10_000, signal } = options;
   const { clock = systemClock, transports = systemTransports } = options;
   signal?.throwIfAborted();
@@ -132,10 +141,14 @@ async function dial<In, Out>(
     ? timeout.signal
     : AbortSignal.any([signal, timeout.signal]);
   try {
-    return await transports[endpoint.scheme].connect(endpoint, {
+    const conn = await transports[endpoint.scheme].connect(endpoint, {
       ...options,
       signal: either,
     });
+    const { wire } = options;
+    return wire instanceof Negotiated
+      ? await sayHello(conn, wire, either, clock)
+      : { conn, wire, agreement: undefined };
   } catch (error) {
     signal?.throwIfAborted();
     if (!timeout.signal.aborted) throw error;
@@ -143,5 +156,20 @@ async function dial<In, Out>(
     throw new EndpointError("connect to", endpoint, cause);
   } finally {
     clock.cancel(timer);
+  }
+}
+
+async function sayHello<In, Out>(
+  conn: Conn,
+  wire: Negotiated<In, Out>,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<Greeted<In, Out>> {
+  const hello = wire.hello("client", helloSecrets());
+  try {
+    return await greet(conn, hello, signal);
+  } catch (error) {
+    void sayLastWords(conn, hello.takeOutput(), clock);
+    throw error;
   }
 }

@@ -1,5 +1,7 @@
 import { RemoteProtocolError } from "../proto/errors.ts";
 import { writeFrame } from "../proto/frame_writer.ts";
+import type { Wire } from "../proto/framing/framing.ts";
+import type { Agreement } from "../proto/hello/agreement.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
 import { formatAddress } from "../proto/address.ts";
 import { abortable } from "./abortable.ts";
@@ -95,6 +97,15 @@ export class Connection<In, Out, State>
 
   get state(): State {
     return this.#state as State;
+  }
+
+  /** Framing and codec. */
+  get wire(): Wire<In, Out> {
+    return this.#host.wire;
+  }
+
+  get agreement(): Agreement | undefined {
+    return this.#host.agreement;
   }
 
   get signal(): AbortSignal {

@@ -1,4 +1,5 @@
 import type { RemoteProtocolError } from "../proto/errors.ts";
+import type { Agreement } from "../proto/hello/agreement.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
@@ -16,6 +17,8 @@ export type ConnectionLimitName =
 export interface ConnectionHost<In, Out, State> {
   /** Framing and codec. */
   readonly wire: Wire<In, Out>;
+  /** What the hello agreed on; undefined without one. */
+  readonly agreement?: Agreement | undefined;
   /** What happens on the connection. */
   readonly handler: Handler<In, Out, State>;
   /** What it may cost. */

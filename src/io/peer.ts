@@ -1,3 +1,5 @@
+import type { Agreement } from "../proto/hello/agreement.ts";
+
 /** Why a connection ended. */
 export type EndingCause =
   /** The peer closed it, or reset it (`error` is then set). */
@@ -46,6 +48,8 @@ export interface Peer<In, Out, State = undefined>
   readonly endpoint: string;
   /** What the handler's `open` returned. */
   readonly state: State;
+  /** What was agreed on by the hello; undefined if there was none. */
+  readonly agreement: Agreement | undefined;
   /** Aborted when the connection begins to end; the reason is the {@linkcode Ending}. */
   readonly signal: AbortSignal;
   /** How it ended, or undefined while it lives. */

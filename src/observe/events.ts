@@ -25,6 +25,8 @@ export type ServerEvent =
     address: string;
     limit: "maxConnections" | "maxConnectionsPerSource";
   }
+  /** A connection was closed because its hello failed. */
+  | { type: "hello failed"; endpoint: string; address: string; error: unknown }
   /** Accepting waits, because of a limit. */
   | {
     type: "waiting";

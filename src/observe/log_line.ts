@@ -82,6 +82,15 @@ function describe(event: ServerEvent): LogLine {
         text: `Refused ${event.address} at ${event.endpoint}: ${event.limit}`,
         plural: `Connections refused by ${event.limit}`,
       };
+    case "hello failed":
+      return {
+        level: "warn",
+        kind: "hello failed",
+        subject: event.endpoint,
+        text: `${event.address} said no hello at ${event.endpoint}`,
+        ...withDetail(reasonOf(event.error)),
+        plural: "Hellos that failed",
+      };
     case "waiting":
       return {
         level: "warn",

@@ -1,42 +1,98 @@
 import { ByteWriter } from "../bytes/writer.ts";
+import { writeFrame } from "../proto/frame_writer.ts";
+import type { Wire } from "../proto/framing/framing.ts";
 
-/** What a group broadcast in one turn of the event loop, encoded once. */
-export class Batch {
-  /** Counts the batches of a group. */
-  readonly sequence: number;
+/** The messages of a batch in one wire. */
+export class Encoding<Out> {
+  /** The wire. */
+  readonly wire: Wire<unknown, Out>;
   /** The encoded messages, end to end. */
   readonly writer: ByteWriter;
-  readonly #ends: number[] = [];
+  /** Where each ends. One that nobody with this wire may have is empty. */
+  readonly ends: number[];
+
+  constructor(wire: Wire<unknown, Out>, capacity: number, count: number) {
+    this.wire = wire;
+    this.writer = new ByteWriter(capacity);
+    this.ends = new Array(count).fill(0);
+  }
+
+  /** The bytes of the messages `[from, to)`. */
+  bytes(from: number, to: number): Uint8Array {
+    const start = from === 0 ? 0 : this.ends[from - 1]!;
+    return this.writer.bytes.subarray(start, this.ends[to - 1]);
+  }
+}
+
+/** What a group broadcast in one turn of the event loop, encoded once for each wire that its members have. */
+export class Batch<Out> {
+  /** Counts the batches of a group. */
+  readonly sequence: number;
+  readonly #capacity: number;
+  readonly #encodings: Encoding<Out>[] = [];
   readonly #keys: unknown[] = [];
   /** Which messages a sender must not get back, by index. */
   #excluded: Map<unknown, number[]> | undefined;
 
   constructor(sequence: number, capacity: number) {
     this.sequence = sequence;
-    this.writer = new ByteWriter(capacity);
+    this.#capacity = capacity;
   }
 
   /** How many messages there are. */
   get count(): number {
-    return this.#ends.length;
+    return this.#keys.length;
   }
 
-  /** Counts the message that was just appended to `writer`. */
-  appended(key: unknown, except: unknown): void {
+  /** Bytes of the longest encoding. */
+  get byteLength(): number {
+    return Math.max(...this.#encodings.map(({ writer }) => writer.length));
+  }
+
+  /**
+   * Appends `message` in each of `wires`, for all but `except`.
+   *
+   * @throws {LocalProtocolError} If it cannot be put into one of them; it is then in none.
+   */
+  append(
+    message: Out,
+    wires: Iterable<Wire<unknown, Out>>,
+    key: unknown,
+    except: unknown,
+  ): void {
+    const { count } = this;
+    try {
+      for (const wire of wires) {
+        writeFrame(wire, message, this.#encodingFor(wire).writer);
+      }
+    } catch (error) {
+      for (const { writer, ends } of this.#encodings) {
+        writer.truncate(ends.at(-1) ?? 0);
+      }
+      throw error;
+    }
+    for (const { writer, ends } of this.#encodings) ends.push(writer.length);
+    this.#keys.push(key);
     if (except !== undefined) {
       this.#excluded ??= new Map();
       const excluded = this.#excluded.get(except);
-      if (excluded === undefined) this.#excluded.set(except, [this.count]);
-      else excluded.push(this.count);
+      if (excluded === undefined) this.#excluded.set(except, [count]);
+      else excluded.push(count);
     }
-    this.#ends.push(this.writer.length);
-    this.#keys.push(key);
   }
 
-  /** The bytes of the messages `[from, to)`. */
-  bytes(from: number, to: number): Uint8Array {
-    const start = from === 0 ? 0 : this.#ends[from - 1]!;
-    return this.writer.bytes.subarray(start, this.#ends[to - 1]);
+  #encodingFor(wire: Wire<unknown, Out>): Encoding<Out> {
+    let encoding = this.encoding(wire);
+    if (encoding === undefined) {
+      encoding = new Encoding(wire, this.#capacity, this.count);
+      this.#encodings.push(encoding);
+    }
+    return encoding;
+  }
+
+  /** The messages in `wire`; undefined if there are none. */
+  encoding(wire: Wire<unknown, Out>): Encoding<Out> | undefined {
+    return this.#encodings.find((encoding) => encoding.wire === wire);
   }
 
   /** The key of one message. */

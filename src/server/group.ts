@@ -1,8 +1,9 @@
 import { Connection } from "../io/connection.ts";
 import type { Peer } from "../io/peer.ts";
 import { nextTurn } from "../io/turn.ts";
-import { encodeFrame, writeFrame } from "../proto/frame_writer.ts";
+import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
+import { Negotiated } from "../proto/hello.ts";
 import { Batch } from "./batch.ts";
 import { Member, type MemberGroup } from "./member.ts";
 
@@ -43,7 +44,8 @@ export interface BroadcastOptions<In, Out> {
 const SLICE_MEMBERS = 1024;
 
 /**
- * Peers that are told things together. A message is encoded once for all of them; what is broadcast in one turn of the
+ * Peers that are told things together. A message is encoded once for all of them, or once for each wire that they have
+ * agreed on; what is broadcast in one turn of the
  * event loop reaches a member in one write, in order, and before anything that is sent to it directly afterwards. A
  * member whose connection ends leaves by itself. The members may come from several servers, as long as they speak the
  * group's wire.
@@ -77,7 +79,9 @@ const SLICE_MEMBERS = 1024;
 export class Group<In, Out = In, State = unknown> {
   /** Shown in events. */
   readonly name: string;
-  readonly #wire: Wire<In, Out>;
+  readonly #wireOf: (connection: Connection<In, Out, State>) => Wire<In, Out>;
+  /** What the members speak, and how many do. */
+  readonly #wires = new Map<Wire<In, Out>, number>();
   readonly #key: ((message: Out) => unknown) | undefined;
   readonly #inner: MemberGroup<In, Out, State>;
   readonly #members = new Map<
@@ -86,14 +90,17 @@ export class Group<In, Out = In, State = unknown> {
   >();
   readonly #lagging = new Set<Member<In, Out, State>>();
   /** What was broadcast in this turn. */
-  #open = new Batch(0, 1024);
+  #open = new Batch<Out>(0, 1024);
   /** What is being handed out, a slice of the members a turn. */
-  #sealed: Batch | undefined;
+  #sealed: Batch<Out> | undefined;
   #scheduled = false;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  /** Makes an empty group whose members speak `wire`. */
-  constructor(wire: Wire<In, Out>, options: GroupOptions<Out> = {}) {
+  /** Makes an empty group whose members speak `wire`, or what each has agreed on. */
+  constructor(
+    wire: Wire<In, Out> | Negotiated<In, Out>,
+    options: GroupOptions<Out> = {},
+  ) {
     const { name = "", slow = "drop oldest", key, gap } = options;
     if (slow === "coalesce" && key === undefined) {
       throw new TypeError(
@@ -101,7 +108,9 @@ export class Group<In, Out = In, State = unknown> {
       );
     }
     this.name = name;
-    this.#wire = wire;
+    this.#wireOf = wire instanceof Negotiated
+      ? (connection) => connection.wire
+      : () => wire;
     this.#key = slow === "coalesce" ? key : undefined;
     const { maxWaitingBytes = 1 << 20 } = options;
     this.#inner = {
@@ -110,7 +119,8 @@ export class Group<In, Out = In, State = unknown> {
         slow,
         maxWaitingBytes,
       },
-      notice: gap && ((missed) => encodeFrame(wire, gap(missed))),
+      notice: gap &&
+        ((member, missed) => encodeFrame(member.wire, gap(missed))),
       settle: (member) => this.#settle(member),
       lags: (member, lags) => this.#lags(member, lags),
       remove: (member) => this.delete(member.connection),
@@ -146,8 +156,10 @@ export class Group<In, Out = In, State = unknown> {
     }
     if (this.#members.has(peer) || peer.ending !== undefined) return;
     const { sequence, count } = this.#open;
-    const member = new Member(this.#inner, peer, sequence, count);
+    const wire = this.#wireOf(peer);
+    const member = new Member(this.#inner, peer, wire, { sequence, count });
     this.#members.set(peer, member);
+    this.#wires.set(wire, (this.#wires.get(wire) ?? 0) + 1);
     (peer.feeds ??= []).push(member);
   }
 
@@ -157,7 +169,10 @@ export class Group<In, Out = In, State = unknown> {
     if (member === undefined) return;
     this.#settle(member);
     this.#members.delete(peer);
-    const { connection } = member;
+    const { connection, wire } = member;
+    const others = this.#wires.get(wire)! - 1;
+    if (others > 0) this.#wires.set(wire, others);
+    else this.#wires.delete(wire);
     connection.feeds = connection.feeds?.filter((feed) => feed !== member);
     this.#lags(member, false);
   }
@@ -179,8 +194,8 @@ export class Group<In, Out = In, State = unknown> {
       : undefined;
     if (except !== undefined) recipients--;
     if (recipients === 0) return 0;
-    writeFrame(this.#wire, message, this.#open.writer);
-    this.#open.appended(this.#key?.(message), except);
+    const key = this.#key?.(message);
+    this.#open.append(message, this.#wires.keys(), key, except);
     this.#schedule();
     if (this.#inner.options.slow === "drop newest") {
       for (const member of this.#lagging) {
@@ -209,13 +224,13 @@ export class Group<In, Out = In, State = unknown> {
 
   #seal(): void {
     this.#sealed = this.#open;
-    const { sequence, writer } = this.#sealed;
-    this.#open = new Batch(sequence + 1, Math.max(writer.length, 1024));
+    const { sequence, byteLength } = this.#sealed;
+    this.#open = new Batch(sequence + 1, Math.max(byteLength, 1024));
     this.#handOut(this.#sealed, this.#members.values());
   }
 
   #handOut(
-    batch: Batch,
+    batch: Batch<Out>,
     members: Iterator<Member<In, Out, State>>,
   ): void {
     for (let count = 0; count < SLICE_MEMBERS; count++) {
@@ -230,7 +245,7 @@ export class Group<In, Out = In, State = unknown> {
     nextTurn(() => this.#handOut(batch, members));
   }
 
-  #handTo(member: Member<In, Out, State>, sealed: Batch): void {
+  #handTo(member: Member<In, Out, State>, sealed: Batch<Out>): void {
     if (member.sequence !== sealed.sequence) return;
     member.take(sealed, sealed.count);
     member.sequence++;

@@ -1,4 +1,5 @@
 import type { Connection } from "../io/connection.ts";
+import type { Wire } from "../proto/framing/framing.ts";
 import type { Feed } from "../io/connection_host.ts";
 import type { Batch } from "./batch.ts";
 import type { GroupOptions } from "./group.ts";
@@ -14,7 +15,9 @@ export interface MemberGroup<In, Out, State> {
   /** Its options, completed. */
   readonly options: Required<Omit<GroupOptions<Out>, "key" | "gap">>;
   /** Encodes the notice of a gap; undefined if members are not told. */
-  readonly notice: ((missed: number) => Uint8Array) | undefined;
+  readonly notice:
+    | ((member: Member<In, Out, State>, missed: number) => Uint8Array)
+    | undefined;
   /** Hands `member` all that was broadcast up to now. */
   settle(member: Member<In, Out, State>): void;
   /** The member began to lag, or has caught up. */
@@ -26,6 +29,8 @@ export interface MemberGroup<In, Out, State> {
 /** One connection in one group: where it stands, and what waits for it while it is slow. */
 export class Member<In, Out, State> implements Feed {
   readonly connection: Connection<In, Out, State>;
+  /** What it is told things in. */
+  readonly wire: Wire<In, Out>;
   /** The first batch that it has not had. */
   sequence: number;
   /** How many messages of that batch it has had. */
@@ -43,13 +48,14 @@ export class Member<In, Out, State> implements Feed {
   constructor(
     group: MemberGroup<In, Out, State>,
     connection: Connection<In, Out, State>,
-    sequence: number,
-    taken: number,
+    wire: Wire<In, Out>,
+    from: { sequence: number; count: number },
   ) {
     this.#group = group;
     this.connection = connection;
-    this.sequence = sequence;
-    this.taken = taken;
+    this.wire = wire;
+    this.sequence = from.sequence;
+    this.taken = from.count;
   }
 
   /** Whether a message of average size would be dropped. */
@@ -62,15 +68,17 @@ export class Member<In, Out, State> implements Feed {
   }
 
   /** Takes the messages of `batch` from `taken` to `to`. */
-  take(batch: Batch, to: number): void {
+  take(batch: Batch<Out>, to: number): void {
     const { connection } = this;
+    const encoding = batch.encoding(this.wire);
+    if (encoding === undefined) return;
     batch.forEachRun(connection, this.taken, to, (from, to) => {
-      const run = batch.bytes(from, to);
+      const run = encoding.bytes(from, to);
       if (this.#keepsUp && run.length <= connection.roomBytes) {
         return connection.share(run, to - from);
       }
       for (let index = from; index < to; index++) {
-        const bytes = batch.bytes(index, index + 1);
+        const bytes = encoding.bytes(index, index + 1);
         if (this.#keepsUp) connection.share(bytes, 1);
         else this.#wait(bytes, batch.key(index));
       }
@@ -155,7 +163,7 @@ export class Member<In, Out, State> implements Feed {
 
   #tellGap(): void {
     if (this.#missed === 0) return;
-    const notice = this.#group.notice?.(this.#missed);
+    const notice = this.#group.notice?.(this, this.#missed);
     // Shared, not sent: what was broadcast in this turn comes after the gap.
     if (notice !== undefined) this.connection.share(notice, 1);
     this.#countGap();

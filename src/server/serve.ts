@@ -1,4 +1,5 @@
 import type { Wire } from "../proto/framing/framing.ts";
+import type { Negotiated } from "../proto/hello.ts";
 import { type Clock, systemClock } from "../io/clock.ts";
 import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
@@ -13,8 +14,8 @@ import { type OverLimit, Server } from "./server.ts";
 export interface ServeOptions<In, Out, State> extends TransportListenOptions {
   /** Where to listen: one endpoint URL or several. Port 0 lets the system choose. */
   listen: string | string[];
-  /** Framing and codec. */
-  wire: Wire<In, Out>;
+  /** Framing and codec, or a hello that agrees on them with each client. */
+  wire: Wire<In, Out> | Negotiated<In, Out>;
   /** What happens on each connection. */
   handler: Handler<In, Out, State>;
   /** What may be taken in, and what a connection may cost. */

@@ -2,6 +2,8 @@ import { formatAddress } from "../proto/address.ts";
 import type { RemoteProtocolError } from "../proto/errors.ts";
 import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
+import { Negotiated } from "../proto/hello.ts";
+import type { Agreed, Agreement } from "../proto/hello/agreement.ts";
 import { alarm, type Clock } from "../io/clock.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { Connection } from "../io/connection.ts";
@@ -11,16 +13,15 @@ import type {
 } from "../io/connection_host.ts";
 import { Counters } from "../io/counters.ts";
 import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
+import { type Greeted, sayLastWords } from "../io/greet.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
 import type { Conn, TransportListenOptions } from "../io/transport.ts";
 import type { Transports } from "../io/transports.ts";
 import type { ServerEvent, ServerObserver } from "../observe/events.ts";
+import { Greeter } from "./greeter.ts";
 import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
 import type { ServerLimits } from "./limits.ts";
-
-/** How long a connection that is turned away may take to read why. */
-const REFUSAL_MS = 1000;
 
 /** How many are told why at once; the others are closed without a word. */
 const MAX_REFUSING = 128;
@@ -67,8 +68,8 @@ export type OverLimit<Out> =
 export interface ServerParts<In, Out, State> {
   /** Where to listen. */
   endpoints: Endpoint[];
-  /** Framing and codec. */
-  wire: Wire<In, Out>;
+  /** Framing and codec, or a hello that agrees on them. */
+  wire: Wire<In, Out> | Negotiated<In, Out>;
   /** What happens on each connection. */
   handler: Handler<In, Out, State>;
   /** Its limits. */
@@ -111,7 +112,12 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** What it has done so far. */
   readonly counters: Counters = new Counters();
   readonly #parts: ServerParts<In, Out, State>;
-  readonly #host: ConnectionHost<In, Out, State>;
+  readonly #host: Omit<ConnectionHost<In, Out, State>, "wire">;
+  /** What connections share that have agreed on the same: few, as a server agrees on few things. */
+  readonly #hosts = new Map<
+    Agreement | undefined,
+    ConnectionHost<In, Out, State>
+  >();
   readonly #admission: Admission;
   readonly #peers = new Set<Connection<In, Out, State>>();
   readonly #startedMs: number;
@@ -120,6 +126,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #accepting: Promise<void>[] = [];
   /** Connections that are being told why they are turned away. */
   readonly #refusing = new Set<Conn>();
+  readonly #greeter: Greeter<In, Out> | undefined;
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
   #empty: PromiseWithResolvers<void> | undefined;
@@ -130,8 +137,10 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     const { wire, handler, limits, clock, overLimit } = parts;
     this.#startedMs = clock.now();
     this.#admission = new Admission(limits, overLimit === "wait", clock);
+    this.#greeter = wire instanceof Negotiated
+      ? new Greeter(wire, clock, limits.firstMessageMs)
+      : undefined;
     this.#host = {
-      wire,
       handler,
       limits,
       readsOn: false,
@@ -263,8 +272,45 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   #take(conn: Conn, endpoint: string): void {
     const limit = this.#admission.enter(sourceOf(conn, endpoint));
     if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
+    const { wire } = this.#parts;
+    if (!(wire instanceof Negotiated)) {
+      return this.#begin(conn, endpoint, { wire, agreement: undefined });
+    }
+    void this.#greet(conn, endpoint);
+  }
+
+  /** Says hello on a connection, and begins to serve it if that comes to something. */
+  async #greet(conn: Conn, endpoint: string): Promise<void> {
+    let greeted: Greeted<In, Out>;
+    try {
+      greeted = await this.#greeter!.greet(conn);
+    } catch (error) {
+      const address = addressOf(conn, endpoint);
+      this.#tell({ type: "hello failed", endpoint, address, error });
+      this.#admission.leave(sourceOf(conn, endpoint));
+      return;
+    }
+    if (this.#draining === undefined) {
+      this.#begin(greeted.conn, endpoint, greeted);
+    } else {
+      closeQuietly(conn);
+      this.#admission.leave(sourceOf(conn, endpoint));
+    }
+  }
+
+  /** Serves a connection. */
+  #begin(
+    conn: Conn,
+    endpoint: string,
+    { wire, agreement }: Agreed<In, Out>,
+  ): void {
+    let host = this.#hosts.get(agreement);
+    if (host === undefined) {
+      host = { ...this.#host, wire, agreement };
+      this.#hosts.set(agreement, host);
+    }
     this.counters.accepted++;
-    const peer = new Connection(this.#host, conn, endpoint);
+    const peer = new Connection(host, conn, endpoint);
     this.#peers.add(peer);
     this.#tell({ type: "accepted", peer });
     void peer.run();
@@ -284,30 +330,28 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     limit: "maxConnections" | "maxConnectionsPerSource",
   ): Promise<void> {
     this.counters.refused++;
-    const { remoteAddr } = conn;
-    const address = "hostname" in remoteAddr
-      ? formatAddress(remoteAddr.hostname, remoteAddr.port)
-      : endpoint;
+    const address = addressOf(conn, endpoint);
     this.#tell({ type: "refused", endpoint, address, limit });
-    const { overLimit, clock } = this.#parts;
-    if (typeof overLimit === "string" || this.#refusing.size >= MAX_REFUSING) {
-      return conn.close();
-    }
+    const words = this.#refusing.size < MAX_REFUSING
+      ? this.#refusal(limit)
+      : undefined;
+    if (words === undefined) return conn.close();
     this.#refusing.add(conn);
-    const deadline = alarm(clock, REFUSAL_MS, () => closeQuietly(conn));
-    try {
-      await conn.write(encodeFrame(this.#parts.wire, overLimit(limit)));
-      // What the peer has sent is read, so that closing does not reset the connection before the refusal is read.
-      await conn.closeWrite();
-      const scratch = new Uint8Array(512);
-      while (await conn.read(scratch) !== null);
-    } catch {
-      // Gone, or the deadline has closed it.
-    } finally {
-      clock.cancel(deadline);
-      closeQuietly(conn);
-      this.#refusing.delete(conn);
+    await sayLastWords(conn, words, this.#parts.clock);
+    this.#refusing.delete(conn);
+  }
+
+  /** What a connection beyond `limit` is told, if anything. */
+  #refusal(
+    limit: "maxConnections" | "maxConnectionsPerSource",
+  ): Uint8Array | undefined {
+    const { wire, overLimit } = this.#parts;
+    if (wire instanceof Negotiated) {
+      return wire.refusal(limit, "the server has no room");
     }
+    return typeof overLimit === "string"
+      ? undefined
+      : encodeFrame(wire, overLimit(limit));
   }
 
   /**
@@ -323,6 +367,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     const { deadlineMs = 10_000, comeBackWithinMs = 0 } = options;
     this.#status = "draining";
     await this.#stopListening();
+    this.#greeter?.stop();
     const connections = this.#peers.size;
     this.#tell({ type: "draining", connections, deadlineMs });
     const { clock, random } = this.#parts;
@@ -359,4 +404,10 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
+}
+
+function addressOf({ remoteAddr }: Conn, endpoint: string): string {
+  return "hostname" in remoteAddr
+    ? formatAddress(remoteAddr.hostname, remoteAddr.port)
+    : endpoint;
 }

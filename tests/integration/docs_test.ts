@@ -68,7 +68,7 @@ Deno.test("observability.md has every event of a server", async () => {
     source.matchAll(/^ {2,4}(?:\| \{ )?type: "([a-z ]+)"/gm),
     ([, type]) => type!,
   );
-  assertEquals(events.length, 14);
+  assertEquals(events.length, 15);
   assertEquals(events.filter((type) => !shown.has(type)), []);
 });
 

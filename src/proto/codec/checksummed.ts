@@ -1,7 +1,6 @@
 import { crc32c } from "../../bytes/crc32c.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import type { Codec } from "./codec.ts";
-import type { BudgetedCodec } from "./compressed.ts";
 
 const CHECKSUM_BYTES = 4;
 
@@ -31,8 +30,6 @@ const CHECKSUM_BYTES = 4;
 export function checksummed<In, Out>(
   codec: Codec<In, Out>,
 ): Codec<In, Out> {
-  const inner: BudgetedCodec<In, Out> = codec;
-
   function decode(frame: Uint8Array, spentBytes?: number): In {
     const end = frame.length - CHECKSUM_BYTES;
     if (end < 0) {
@@ -47,7 +44,7 @@ export function checksummed<In, Out>(
         `checksum must be ${hex(computed)}: current value is ${hex(received)}`,
       );
     }
-    return inner.decode(payload, spentBytes);
+    return codec.decode(payload, spentBytes);
   }
 
   return {

@@ -14,9 +14,12 @@ export interface Codec<In, Out = In> {
   /**
    * Reads one payload. `frame` is a view of the receive buffer: it must not be kept past the call.
    *
+   * @param frame The payload.
+   * @param spentBytes What of `maxDecodedBytes` was spent on the frame before, by inflating it; a codec without work
+   * limits need not look. @default {0}
    * @throws {RemoteProtocolError} (`recoverable`) If the payload is malformed or exceeds the work limits.
    */
-  decode(frame: Uint8Array): In;
+  decode(frame: Uint8Array, spentBytes?: number): In;
   /**
    * Appends one payload.
    *

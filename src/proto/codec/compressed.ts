@@ -11,11 +11,6 @@ import {
 /** What a frame that is not compressed starts with. */
 const PLAIN = 0;
 
-/** A codec that counts what was spent on a frame before: what is left of its budget is what the frame may still cost. */
-export interface BudgetedCodec<In, Out> extends Codec<In, Out> {
-  decode(frame: Uint8Array, spentBytes?: number): In;
-}
-
 /** Options of {@linkcode compressed}. */
 export interface CompressedOptions {
   /** How to compress. */
@@ -65,7 +60,6 @@ export function compressed<In, Out>(
   codec: Codec<In, Out>,
   options: CompressedOptions,
 ): Codec<In, Out> {
-  const inner: BudgetedCodec<In, Out> = codec;
   const algorithm = ALGORITHMS[options.algorithm];
   const limits = resolveWorkLimits(options.limits);
   const {
@@ -79,7 +73,7 @@ export function compressed<In, Out>(
 
   function decode(frame: Uint8Array, spentBytes = 0): In {
     const marker = frame[0];
-    if (marker === PLAIN) return inner.decode(frame.subarray(1), spentBytes);
+    if (marker === PLAIN) return codec.decode(frame.subarray(1), spentBytes);
     if (marker !== algorithm.marker) {
       throw malformed(
         `its first byte must be ${PLAIN} or ${algorithm.marker}: current value is ${marker}`,
@@ -99,7 +93,7 @@ export function compressed<In, Out>(
     }
     checkWork(limits, 0, 0, spentBytes + length);
     const body = frame.subarray(1 + varintBytes(length));
-    return inner.decode(inflate(body, length), spentBytes + length);
+    return codec.decode(inflate(body, length), spentBytes + length);
   }
 
   function inflate(body: Uint8Array, length: number): Uint8Array {

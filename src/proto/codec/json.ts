@@ -39,12 +39,12 @@ export function json<In = unknown, Out = In>(
   const harmlessBytes = harmlessJsonBytes(limits);
   const validate = validator(options.validate);
 
-  function decode(frame: Uint8Array): In {
+  function decode(frame: Uint8Array, spentBytes = 0): In {
     const text = decodeUtf8(frame);
     if (
-      frame.length > harmlessBytes ||
+      frame.length + spentBytes > harmlessBytes ||
       mayNestDeeper(text, frame.length, limits.maxDepth)
-    ) scanJson(frame, limits);
+    ) scanJson(frame, limits, spentBytes);
     const value = parse(text);
     // Either key has "proto" in it, or hides that behind an escape.
     if (text.indexOf("proto") >= 0 || text.indexOf("\\u") >= 0) {

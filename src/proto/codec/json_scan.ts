@@ -54,11 +54,15 @@ function countUpTo(text: string, char: string, most: number): number {
  * Measures depth, nodes and string bytes of JSON in one pass, without building anything. Faults of syntax are left to
  * the parser.
  *
+ * @param bytes The frame.
+ * @param limits The most work that it may describe.
+ * @param spentBytes What of `maxDecodedBytes` is spent already.
  * @throws {RemoteProtocolError} (`too_complex`, recoverable) If a limit is exceeded.
  */
 export function scanJson(
   bytes: Uint8Array,
   limits: Required<WorkLimits>,
+  spentBytes: number,
 ): void {
   let depth = 0;
   let deepest = 0;
@@ -81,7 +85,7 @@ export function scanJson(
       if ((bytes[i - 1]! & BRACKET_MASK) === OPENING) nodes--;
     }
   }
-  checkWork(limits, deepest, nodes, stringBytes);
+  checkWork(limits, deepest, nodes, spentBytes + stringBytes);
 }
 
 /** Offset of the quote that ends the string whose content starts at `from`. */

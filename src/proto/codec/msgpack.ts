@@ -86,8 +86,13 @@ class MsgpackCodec<In, Out> implements Codec<In, Out> {
     this.#encoder = this.#newEncoder();
   }
 
-  decode(frame: Uint8Array): In {
-    const found = scanMsgpack(frame, this.#limits, this.#useBigInt64);
+  decode(frame: Uint8Array, spentBytes = 0): In {
+    const found = scanMsgpack(
+      frame,
+      this.#limits,
+      this.#useBigInt64,
+      spentBytes,
+    );
     // The decoder hands out views, and the frame is a part of the receive buffer.
     const value = this.#decode(found.binary ? frame.slice() : frame);
     if (found.constructorKey) refuseForbiddenKeys(value);

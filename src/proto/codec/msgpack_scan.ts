@@ -38,14 +38,16 @@ const CONSTRUCTOR = new TextEncoder().encode("constructor");
  * @param bytes The frame.
  * @param limits The most work that it may describe.
  * @param wideIntegers Whether integers beyond 2^53 are welcome.
+ * @param spentBytes What of `maxDecodedBytes` is spent already.
  * @throws {RemoteProtocolError} (recoverable) `malformed`, `too_complex` or `forbidden_key`.
  */
 export function scanMsgpack(
   bytes: Uint8Array,
   limits: Required<WorkLimits>,
   wideIntegers: boolean,
+  spentBytes = 0,
 ): MsgpackFindings {
-  return new Scan(bytes, limits, wideIntegers).run();
+  return new Scan(bytes, limits, wideIntegers, spentBytes).run();
 }
 
 class Scan implements MsgpackFindings {
@@ -56,7 +58,7 @@ class Scan implements MsgpackFindings {
   readonly #wideIntegers: boolean;
   #at = 0;
   #nodes = 0;
-  #contentBytes = 0;
+  #contentBytes: number;
   /** Values still to come in the open container, and whether it is a map: then keys leave an odd number. */
   #left = 1;
   #inMap = false;
@@ -67,7 +69,9 @@ class Scan implements MsgpackFindings {
     bytes: Uint8Array,
     limits: Required<WorkLimits>,
     wideIntegers: boolean,
+    spentBytes: number,
   ) {
+    this.#contentBytes = spentBytes;
     this.#bytes = bytes;
     this.#limits = limits;
     this.#wideIntegers = wideIntegers;

@@ -227,6 +227,30 @@ Deno.test("a handler that takes its time is not the peer's fault", async () => {
   assertEquals(virtual.server.peers.size, 1);
 });
 
+Deno.test("Peer.idleMs changes how long a peer may be silent, either way", async () => {
+  await using virtual = await VirtualServer.start({
+    message(peer, message) {
+      peer.idleMs = Number(message);
+      peer.send(`${peer.idleMs}`);
+    },
+  }, { limits: { idleMs: 10_000 } });
+  for (const [idleMs, livesMs] of [[2000, 1999], [60_000, 59_999]] as const) {
+    using client = await virtual.dial();
+    await client.send(frame(`${idleMs}`));
+    await client.receiveFrame();
+    await virtual.clock.advance(livesMs);
+    assertEquals(virtual.server.peers.size, 1, `${idleMs}`);
+    await virtual.clock.advance(2);
+    assertEquals(
+      virtual.warnings.at(-1),
+      `limit idleMs: idle for ${idleMs} ms`,
+    );
+    client.conn.close();
+    await turns();
+    assertEquals(virtual.server.peers.size, 0);
+  }
+});
+
 Deno.test("limits of Infinity arm no timer at all", async () => {
   await using virtual = await echo({
     idleMs: Infinity,

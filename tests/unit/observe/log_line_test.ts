@@ -28,6 +28,15 @@ const EVENTS: [ServerEvent, string][] = [
     "warn: Refused 192.0.2.7:4242 at tcp://[::]:9999: maxConnections",
   ],
   [
+    {
+      type: "hello failed",
+      endpoint,
+      address: peer.address,
+      error: new Error("No common codec"),
+    },
+    "warn: 192.0.2.7:4242 said no hello at tcp://[::]:9999: No common codec",
+  ],
+  [
     { type: "waiting", endpoint, limit: "acceptsPerSecond" },
     "warn: Accepting at tcp://[::]:9999 waits: acceptsPerSecond",
   ],
