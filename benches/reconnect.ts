@@ -132,10 +132,12 @@ async function* inRounds(
     yield { ...sample, load: "restart", values: await restart(options) };
     await using hub = await start(HUB);
     for (const inFlight of IN_FLIGHT) {
+      const command = stay("rate", hub.port, inFlight, seconds);
+      const measured: Record<string, Figures> = JSON.parse(
+        await output(LOAD_CORE, command),
+      );
       for (const { name } of servers) {
-        const command = stay("rate", hub.port, name, inFlight, seconds);
-        const figures: Figures = JSON.parse(await output(LOAD_CORE, command));
-        const values = judged(figures);
+        const values = judged(measured[name]!);
         yield { load: rateName(inFlight), server: name, round, values };
       }
     }

@@ -46,7 +46,7 @@ export function zone(path: string): string | undefined {
 export function isPure(path: string): boolean {
   const at = zone(path);
   return at === "proto" || at === "bytes" ||
-    (at === "scenarios" && path.endsWith("/engine.ts"));
+    (at === "scenarios" && /\/engine(\.ts$|\/)/.test(path));
 }
 
 /** What is wrong with an import, if anything is. */

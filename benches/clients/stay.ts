@@ -2,7 +2,7 @@
  * The load of the suite `reconnect`, as a program of its own:
  *
  *     stay.ts herd PORT CLIENTS
- *     stay.ts rate PORT persistent|plain IN_FLIGHT SECONDS
+ *     stay.ts rate PORT IN_FLIGHT SECONDS
  *
  * @module
  */
@@ -16,6 +16,7 @@ import {
   keepConnected,
   lengthPrefixed,
   type PersistentClient,
+  type PersistentRequestOptions,
 } from "../../mod.ts";
 import {
   type FromHub,
@@ -29,19 +30,23 @@ type Stayer = PersistentClient<FromHub, ToHub>;
 const ASK_EVERY_MS = 250;
 /** How long a herd goes on after all are back. */
 const AFTERWARDS_MS = 1000;
+const SLICE_MS = 100;
 const WARM_UP = 0.2;
 
 /** What came of the requests. */
-const figures = {
-  asked: 0,
-  answered: 0,
+class Figures {
+  asked = 0;
+  answered = 0;
   /** Answers to something else. */
-  wrong: 0,
+  wrong = 0;
   /** Answers that nobody waited for. */
-  surplus: 0,
-};
+  surplus = 0;
+}
 
-function optionsFor(port: string): ConnectOptions<FromHub, ToHub> {
+function optionsFor(
+  port: string,
+  figures: Figures,
+): ConnectOptions<FromHub, ToHub> {
   return {
     to: `tcp://127.0.0.1:${port}`,
     wire: lengthPrefixed(json<FromHub, ToHub>()),
@@ -53,10 +58,12 @@ function optionsFor(port: string): ConnectOptions<FromHub, ToHub> {
 async function ask(
   client: Client<FromHub, ToHub> | Stayer,
   content: string,
+  figures: Figures,
+  options?: PersistentRequestOptions,
 ): Promise<void> {
   figures.asked++;
   const request: ToHub = { type: "echo", content };
-  const answer = await client.request(request, { replay: true });
+  const answer = await client.request(request, options);
   figures.answered++;
   if (!("content" in answer) || answer.content !== content) figures.wrong++;
 }
@@ -67,12 +74,13 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const nowMs = () => performance.timeOrigin + performance.now();
 
 async function herd(port: string, size: number): Promise<unknown> {
+  const figures = new Figures();
   const returns: number[] = [];
   const back = Promise.withResolvers<void>();
   const clients: Stayer[] = [];
   for (let number = 0; number < size; number++) {
     const client = await keepConnected<FromHub, ToHub>({
-      ...optionsFor(port),
+      ...optionsFor(port, figures),
       session: (fresh) =>
         fresh.request({ type: "identify", name: `client ${number}` }),
       heartbeat: { message: (ttlMs) => ({ type: "ping", ttl_ms: ttlMs }) },
@@ -91,7 +99,7 @@ async function herd(port: string, size: number): Promise<unknown> {
   const asking = clients.map(async (client, number) => {
     await sleep(Math.random() * ASK_EVERY_MS);
     for (let count = 0; !over; count++) {
-      await ask(client, `${number} ${count}`);
+      await ask(client, `${number} ${count}`, figures, { replay: true });
       await sleep(ASK_EVERY_MS);
     }
   });
@@ -104,36 +112,50 @@ async function herd(port: string, size: number): Promise<unknown> {
   return { ...figures, returns };
 }
 
+/** Requests per second of both kinds of client, in turns so short that whatever disturbs falls on both. */
 async function rate(
   port: string,
-  kind: string,
   inFlight: number,
   seconds: number,
 ): Promise<unknown> {
-  await using client = kind === "plain"
-    ? await connect(optionsFor(port))
-    : await keepConnected(optionsFor(port));
-  const startMs = performance.now();
-  const countFromMs = startMs + seconds * WARM_UP * 1000;
-  const endMs = startMs + seconds * 1000;
-  let counted = 0;
-  let countedFromMs = 0;
-  await Promise.all(
-    Array.from({ length: inFlight }, async (_, number) => {
-      for (let count = 0;; count++) {
-        await ask(client, `${number} ${count}`);
-        const now = performance.now();
-        if (now >= endMs) return;
-        if (now < countFromMs) continue;
-        if (counted++ === 0) countedFromMs = now;
-      }
-    }),
+  const plainFigures = new Figures();
+  const stayFigures = new Figures();
+  await using plain = await connect(optionsFor(port, plainFigures));
+  await using stayer = await keepConnected(optionsFor(port, stayFigures));
+  const kinds = [
+    { name: "plain", client: plain, figures: plainFigures },
+    { name: "persistent", client: stayer, figures: stayFigures },
+  ].map((kind) => ({ ...kind, counted: 0, countedMs: 0 }));
+  const turns = Math.ceil(seconds * 1000 / SLICE_MS);
+  for (let turn = 0; turn < turns; turn++) {
+    for (const kind of kinds) {
+      const { client, figures } = kind;
+      const startMs = performance.now();
+      const endMs = startMs + SLICE_MS;
+      const before = figures.answered;
+      await Promise.all(
+        Array.from({ length: inFlight }, async (_, number) => {
+          for (let count = 0; performance.now() < endMs; count++) {
+            await ask(client, `${number} ${count}`, figures);
+          }
+        }),
+      );
+      if (turn < turns * WARM_UP) continue;
+      kind.counted += figures.answered - before;
+      kind.countedMs += performance.now() - startMs;
+    }
+    kinds.reverse();
+  }
+  return Object.fromEntries(
+    kinds.map(({ name, figures, counted, countedMs }) => [
+      name,
+      { ...figures, perSecond: counted * 1000 / countedMs },
+    ]),
   );
-  return { ...figures, perSecond: counted * 1000 / (endMs - countedFromMs) };
 }
 
 const [mode, port, ...args] = Deno.args as [string, string, ...string[]];
 const result = mode === "herd"
   ? await herd(port, Number(args[0]))
-  : await rate(port, args[0]!, Number(args[1]), Number(args[2]));
+  : await rate(port, Number(args[0]), Number(args[1]));
 console.log(JSON.stringify(result));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Cluster, JOIN_MS, TICK_MS } from "./cluster.ts";
+import { Cluster, JOIN_MS, TICK_MS } from "./engine/cluster.ts";
 
 /**
  * The ways from one hub to the others. What one hub sends to another arrives in order, if it arrives; what is lost is

@@ -7,11 +7,12 @@ import {
   type ServeOptions,
   type Server,
 } from "../../mod.ts";
-import { refuse } from "./answers.ts";
 import { type Backplane, type HubsChanged, joinCluster } from "./backplane.ts";
 import { hubJson } from "./codec.ts";
-import { Client, type CustomHandler, HubEngine } from "./engine.ts";
-import type { Cluster } from "./cluster.ts";
+import { type CustomHandler, HubEngine } from "./engine.ts";
+import { refuse } from "./engine/answers.ts";
+import { Client } from "./engine/client.ts";
+import type { Cluster } from "./engine/cluster.ts";
 import type { FromHub, ToHub } from "./messages.ts";
 
 /** Options of {@linkcode startHub}. */

@@ -220,7 +220,8 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
   #look(message: In): void {
     const { comeBackInMs, learnServers } = this.#options;
     const inMs = comeBackInMs?.(message);
-    if (inMs !== undefined) {
+    // A server may tell anything.
+    if (inMs !== undefined && Number.isFinite(inMs) && inMs >= 0) {
       this.#comeBackMs = inMs;
       this.#status.tell({ type: "come back", inMs });
     }
@@ -280,12 +281,16 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
     if (heartbeat === undefined) return;
     const { everyMs = 20_000 } = heartbeat;
     const ttlMs = timeToLiveMs(heartbeat);
-    while (client.ending === undefined) {
-      const message = heartbeat.message(ttlMs);
-      if (correlate === undefined) client.send(message);
-      // The answer is a sign of life like any other; its absence is found by the silence.
-      else client.request(message, { timeoutMs: ttlMs }).catch(() => {});
-      await sleep(this.#clock, everyMs, client.signal);
+    try {
+      while (client.ending === undefined) {
+        const message = heartbeat.message(ttlMs);
+        if (correlate === undefined) client.send(message);
+        // The answer is a sign of life like any other; its absence is found by the silence.
+        else client.request(message, { timeoutMs: ttlMs }).catch(() => {});
+        await sleep(this.#clock, everyMs, client.signal);
+      }
+    } catch (error) {
+      client.abort(`no heartbeat could be sent: ${error}`);
     }
   }
 
@@ -349,11 +354,16 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
     request: Out,
     options: PersistentRequestOptions = {},
   ): Promise<In> {
+    const { replay, timeoutMs = 30_000 } = options;
+    const untilMs = replay === true ? this.#clock.now() + timeoutMs : 0;
     this.#inFlight++;
     try {
-      return options.replay === true
-        ? await this.#replayed(request, options)
-        : await this.#current().request(request, options);
+      return await this.#current().request(request, options);
+    } catch (error) {
+      if (replay !== true || !(error instanceof ConnectionEndedError)) {
+        throw error;
+      }
+      return await this.#askAgain(request, { ...options, untilMs });
     } finally {
       if (--this.#inFlight === 0) this.#idle?.resolve();
     }
@@ -370,10 +380,14 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
     throw new ConnectionEndedError("ask", { cause: "peer closed", reason });
   }
 
-  async #replayed(request: Out, options: RequestOptions): Promise<In> {
-    const { timeoutMs = 30_000, signal } = options;
-    const untilMs = this.#clock.now() + timeoutMs;
+  /** Asks on the next connection, and the one after it, until `untilMs`. */
+  async #askAgain(
+    request: Out,
+    options: RequestOptions & { untilMs: number },
+  ): Promise<In> {
+    const { timeoutMs = 30_000, signal, untilMs } = options;
     for (;;) {
+      if (this.#living === undefined) await this.#client?.closed;
       const leftMs = untilMs - this.#clock.now();
       if (leftMs <= 0) throw new RequestTimeoutError(timeoutMs, "");
       signal?.throwIfAborted();
@@ -397,7 +411,6 @@ export class PersistentClient<In, Out = In> implements AsyncDisposable {
         });
       } catch (error) {
         if (!(error instanceof ConnectionEndedError)) throw error;
-        await this.#client?.closed;
       }
     }
   }

@@ -1,5 +1,8 @@
 import { formatEndpoint, parseEndpoint } from "../io/endpoint.ts";
 
+/** Servers that are remembered; one of them could tell of others without an end. */
+const MAX_SERVERS = 1000;
+
 /** Servers that a client may connect to, in the order in which it tries them. */
 export class ServerList {
   readonly #servers: string[];
@@ -38,11 +41,12 @@ export class ServerList {
 
   /** Adds servers that were learned; returns those that were not known. What is no endpoint URL is passed over. */
   learn(servers: string[]): string[] {
-    const learned = new Set(
-      servers.filter(isEndpoint).map(canonical),
-    ).difference(new Set(this.#servers));
+    const known = new Set(this.#servers);
+    const learned = [
+      ...new Set(servers.filter(isEndpoint).map(canonical)).difference(known),
+    ].slice(0, Math.max(MAX_SERVERS - known.size, 0));
     this.#servers.push(...learned);
-    return [...learned];
+    return learned;
   }
 
   /** Fisher and Yates. */

@@ -16,18 +16,21 @@ const MAX_LARGEST_IN_USE = 1024;
 const MAX_IDLE = 64;
 
 const free: Uint8Array<ArrayBuffer>[][] = SIZES.map(() => []);
-let largestInUse = 0;
+const largestInUse = new Set<Uint8Array>();
 
 /** Takes a receive buffer of at least `bytes`, or of the largest size to be had. */
 export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   let index = SIZES.findIndex((size) => size >= bytes);
   if (index < 0) index = SIZES.length - 1;
-  if (index === SIZES.length - 1 && largestInUse >= MAX_LARGEST_IN_USE) index--;
+  if (index === SIZES.length - 1 && largestInUse.size >= MAX_LARGEST_IN_USE) {
+    index--;
+  }
   const size = SIZES[index]!;
   const list = free[index]!;
   if (size === LARGEST_POOLED_BYTES) {
-    largestInUse++;
-    return list.pop() ?? new Uint8Array(size);
+    const buffer = list.pop() ?? new Uint8Array(size);
+    largestInUse.add(buffer);
+    return buffer;
   }
   if (list.length === 0) {
     const slab = new ArrayBuffer(SLAB_BYTES);
@@ -44,8 +47,7 @@ export function returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   if (index < 0) return;
   const list = free[index]!;
   if (buffer.length === LARGEST_POOLED_BYTES) {
-    largestInUse--;
-    if (list.length >= MAX_IDLE) return;
+    if (!largestInUse.delete(buffer) || list.length >= MAX_IDLE) return;
   }
   list.push(buffer);
 }

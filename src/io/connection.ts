@@ -216,8 +216,11 @@ export class Connection<In, Out, State>
   }
 
   #refill(): void {
-    if (this.feeds !== undefined) {
-      for (const feed of this.feeds) feed.resume();
+    try {
+      for (const feed of this.feeds ?? []) feed.resume();
+    } catch (error) {
+      // A callback of a group threw.
+      this.#conclude({ cause: "failed", error });
     }
     if (!this.isSlow && this.ending === undefined) this.#tellSlow(false);
   }
@@ -517,7 +520,11 @@ export class Connection<In, Out, State>
 
   #conclude(ending: Ending): void {
     if (this.ending !== undefined) return;
-    if (this.feeds !== undefined) this.#leaveFeeds();
+    if (this.feeds !== undefined) {
+      this.#leaveFeeds();
+      // What they handed over may have been too much, and have ended it.
+      if (this.ending !== undefined) return;
+    }
     this.#lifetime.conclude(ending);
     this.#resume();
   }
@@ -563,11 +570,17 @@ export class Connection<In, Out, State>
     return this.#rate?.take(1, this.#host.clock.now()) ?? 0;
   }
 
-  #throttle(limit: ConnectionLimitName, waitMs: number): Promise<void> {
+  async #throttle(limit: ConnectionLimitName, waitMs: number): Promise<void> {
     this.#host.limited(this, limit, `reading waits ${waitMs} ms`);
     const { clock } = this.#host;
-    const timer = alarm(clock, waitMs, () => this.#resume());
-    return this.#paused().finally(() => clock.cancel(timer));
+    let isOver = false;
+    const timer = alarm(clock, waitMs, () => {
+      isOver = true;
+      this.#resume();
+    });
+    // A slow peer that has caught up resumes too, which is no reason to exceed the rate.
+    while (!isOver && !this.#isLast) await this.#paused();
+    clock.cancel(timer);
   }
 
   /** Tells that a group did not deliver messages to this slow peer. */

@@ -67,6 +67,8 @@ export class Deadlines extends Timer {
   /** A read begins; `midFrame` if the frame that it goes on with has begun. */
   readBegins(midFrame: boolean): void {
     this.#listening = true;
+    // The time that handling took is not the peer's silence.
+    this.readMs = this.#clock.now();
     if (!midFrame) this.#frameMs = 0;
     else if (this.#frameMs === 0) this.#frameMs = this.readMs;
   }
@@ -99,6 +101,8 @@ export class Deadlines extends Timer {
   /** The connection has ended. */
   stop(): void {
     this.#clock.cancel(this);
+    // A handler that was left behind may still set idleMs.
+    this.#lingerUntilMs = Infinity;
   }
 
   override expired(nowMs: number): void {

@@ -1,3 +1,4 @@
+import { abortable } from "./abortable.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
@@ -89,14 +90,19 @@ export const netTransport: Transport = {
       }
       // `startTls` ignores a client certificate, so this connection is made again by the call that sends it.
       tcp.close();
-      const tls = await Deno.connectTls({
+      const connecting = Deno.connectTls({
         hostname,
         port,
         cert,
         key,
         ...trusted,
       });
-      return await shakeHands(tls, signal);
+      try {
+        return await shakeHands(await abortable(connecting, signal), signal);
+      } catch (error) {
+        connecting.then(closeQuietly, () => {});
+        throw error;
+      }
     } catch (error) {
       signal?.throwIfAborted();
       throw new EndpointError("connect to", endpoint, error);

@@ -128,13 +128,19 @@ export class Acceptor {
       } else {
         waiting = false;
       }
-      if (this.#admission.waits && this.#admission.isFull) {
-        this.#waits("maxConnections");
-        while (this.#admission.isFull && !this.#closed) {
-          await this.#admission.room();
-        }
-      }
+      if (this.#mustWait) await this.#room();
       if (!this.#closed) await this.#accept();
+    }
+  }
+
+  get #mustWait(): boolean {
+    return this.#admission.waits && this.#admission.isFull;
+  }
+
+  async #room(): Promise<void> {
+    this.#waits("maxConnections");
+    while (this.#admission.isFull && !this.#closed) {
+      await this.#admission.room();
     }
   }
 
@@ -148,7 +154,10 @@ export class Acceptor {
 
   async #accept(): Promise<void> {
     try {
-      this.#take(await this.#listener.accept(), this.endpoint);
+      const conn = await this.#listener.accept();
+      // Another listener may have taken the last place meanwhile.
+      if (this.#mustWait) await this.#room();
+      this.#take(conn, this.endpoint);
     } catch (error) {
       if (this.#closed) return;
       const failure = classify(error);
@@ -178,7 +187,9 @@ export class Acceptor {
 function classify(error: unknown): "connection" | "descriptors" | "other" {
   if (
     error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.ConnectionReset
+    error instanceof Deno.errors.ConnectionReset ||
+    // The runtime asks for the addresses of what it has accepted, and the peer may have reset it before.
+    error instanceof Deno.errors.NotConnected
   ) return "connection";
   const code = (error as { code?: unknown } | null)?.code;
   return code === "EMFILE" || code === "ENFILE" ? "descriptors" : "other";

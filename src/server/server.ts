@@ -129,6 +129,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #greeter: Greeter<In, Out> | undefined;
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
+  #aborted = false;
   #empty: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode serve}. */
@@ -160,8 +161,13 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     };
   }
 
+  /** Tells the observer. What it throws is its own: the server goes on as if it had not. */
   #tell(event: ServerEvent): void {
-    this.#parts.observe?.(event);
+    try {
+      this.#parts.observe?.(event);
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   #limited(
@@ -270,6 +276,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   }
 
   #take(conn: Conn, endpoint: string): void {
+    // Accepted just before the listener was closed.
+    if (this.#aborted) return closeQuietly(conn);
     const limit = this.#admission.enter(sourceOf(conn, endpoint));
     if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
     const { wire } = this.#parts;
@@ -395,6 +403,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
 
   /** Stops at once and drops what is queued. */
   async abort(): Promise<void> {
+    this.#aborted = true;
     const drained = this.drain();
     for (const peer of this.#peers) peer.cutShort();
     await drained;

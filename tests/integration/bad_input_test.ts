@@ -375,7 +375,7 @@ Deno.test("a reset ends its connection alone, and is told once", async () => {
 Deno.test("many resets at once leave nothing behind", async () => {
   await using scene = await Scene.open<unknown>(JSON_WIRE, "hello");
   const { port } = parseEndpoint(scene.server.endpoint) as { port: number };
-  const count = 500;
+  const count = 2000;
   for (let done = 0; done < count; done += 50) {
     await Promise.all(Array.from({ length: 50 }, async (_, at) => {
       const socket = connectNode(port, "127.0.0.1");

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { Task } from "../../scenarios/hub/cluster.ts";
+import type { Task } from "../../scenarios/hub/engine/cluster.ts";
 import { seededRandom } from "../../src/bytes/random.ts";
 import {
   CALM,

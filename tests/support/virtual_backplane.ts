@@ -4,7 +4,7 @@ import {
   JOIN_MS,
   type Task,
   TICK_MS,
-} from "../../scenarios/hub/cluster.ts";
+} from "../../scenarios/hub/engine/cluster.ts";
 import type { FromHub } from "../../scenarios/hub/messages.ts";
 
 /** How badly a backplane treats what it carries. */

@@ -71,6 +71,7 @@ Deno.test("Acceptor passes over the errors of single connections", async () => {
   const entrance = new Entrance();
   entrance.listener.offer(new Deno.errors.ConnectionAborted("gone"));
   entrance.listener.offer(new Deno.errors.ConnectionReset("gone"));
+  entrance.listener.offer(new Deno.errors.NotConnected("gone"));
   entrance.listener.offer();
   await turns();
   assertEquals(entrance.taken.length, 1);

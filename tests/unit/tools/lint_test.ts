@@ -31,6 +31,7 @@ Deno.test("pure finds IO, clocks, timers and chance in a core", () => {
         "src/proto/a.ts",
         "src/bytes/a.ts",
         "scenarios/hub/engine.ts",
+        "scenarios/hub/engine/rooms.ts",
       ]
     ) {
       assertEquals(broken(path, source), ["pure"], `${path}: ${source}`);

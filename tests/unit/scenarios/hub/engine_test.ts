@@ -1,11 +1,13 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  type Audience,
-  Client,
   type CustomHandler,
   HubEngine,
-  type HubPeer,
 } from "../../../../scenarios/hub/engine.ts";
+import {
+  Client,
+  type HubPeer,
+} from "../../../../scenarios/hub/engine/client.ts";
+import type { Audience } from "../../../../scenarios/hub/engine/world.ts";
 import type {
   CustomMessage,
   FromHub,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ErrorCode, FromHub } from "./messages.ts";
+import type { ErrorCode, FromHub } from "../messages.ts";
 
 /** Somebody who is answered. */
 export interface Answered {

@@ -6,8 +6,8 @@ import {
   refuse,
   reserve,
   settled,
-} from "../../../../scenarios/hub/answers.ts";
-import type { FromHub } from "../../../../scenarios/hub/messages.ts";
+} from "../../../../../scenarios/hub/engine/answers.ts";
+import type { FromHub } from "../../../../../scenarios/hub/messages.ts";
 
 class FakePeer implements Answered {
   readonly state: Answered["state"] = { owed: undefined };

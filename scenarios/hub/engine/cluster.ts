@@ -11,7 +11,7 @@ import {
   type ClaimsHost,
   type Verdict,
 } from "./claims.ts";
-import type { FromHub } from "./messages.ts";
+import type { FromHub } from "../messages.ts";
 
 /** What one hub has the others do for it; those with a `message` are counted, so that a gap is noticed. */
 export type Task =
