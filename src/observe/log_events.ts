@@ -1,3 +1,4 @@
+import type { Timer } from "../proto/timer_wheel.ts";
 import { alarm, type Clock, systemClock } from "../io/clock.ts";
 import type { ServerObserver } from "./events.ts";
 import { logLine } from "./log_line.ts";
@@ -55,7 +56,7 @@ export function logEvents(
 ): ServerObserver {
   const { periodMs = 10_000, clock = systemClock } = options;
   const repetition = new Repetition();
-  let waiting = false;
+  let period: Timer | undefined;
 
   function endPeriod(): void {
     const nowMs = clock.now();
@@ -69,10 +70,9 @@ export function logEvents(
   }
 
   function awaitPeriod(): void {
-    if (waiting || !repetition.active) return;
-    waiting = true;
-    alarm(clock, periodMs, () => {
-      waiting = false;
+    if (period !== undefined || !repetition.active) return;
+    period = alarm(clock, periodMs, () => {
+      period = undefined;
       endPeriod();
       awaitPeriod();
     });
@@ -85,7 +85,9 @@ export function logEvents(
       if (detail === undefined) logger[level](text);
       else logger[level](text, { detail });
     }
-    if (event.type === "stopped") endPeriod();
-    else awaitPeriod();
+    if (event.type !== "stopped") return awaitPeriod();
+    endPeriod();
+    if (period !== undefined) clock.cancel(period);
+    period = undefined;
   };
 }
