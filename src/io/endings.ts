@@ -24,6 +24,10 @@ export function readFailure(error: unknown): Ending {
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.UnexpectedEof;
+  // A handshake that fails, or what is no TLS, is the peer's doing.
+  if (error instanceof Deno.errors.InvalidData) {
+    return { cause: "limit", reason: `broken TLS: ${error.message}`, error };
+  }
   return reset
     ? { cause: "peer closed", reason: "reset", error }
     : { cause: "failed", error };

@@ -58,7 +58,7 @@ Deno.test("idleMs does not count the time that the handler takes", async () => {
   await virtual.clock.advance(900);
   await client.receiveFrame();
   await virtual.clock.advance(800);
-  assertEquals(virtual.endings, []);
+  assertEquals(virtual.warnings, []);
   await virtual.clock.advance(200);
   assertEquals(virtual.recorder.of("limit")[0]?.limit, "idleMs");
 });
