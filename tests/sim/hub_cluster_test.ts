@@ -67,7 +67,7 @@ function holders(net: VirtualBackplane, name: string): VirtualHub[] {
 seeds(
   "Cluster tells each hub's message once, or that it was missed",
   async (random) => {
-    const [, ...hubs] = await start(random, "a", "b", "c");
+    const [net, ...hubs] = await start(random, "a", "b", "c");
     let [said, asked, answered] = [0, 0, 0];
     net.weather = { loss: 0.2, twice: 0.2, delayMs: 40 };
     for (let round = 0; round < 200; round++) {
@@ -104,7 +104,7 @@ seeds(
 seeds(
   "Cluster gives a name to one hub only while none is missing",
   async (random) => {
-    const [, ...hubs] = await start(random, "a", "b", "c", "d");
+    const [net, ...hubs] = await start(random, "a", "b", "c", "d");
     net.weather = { loss: 0.05, twice: 0.3, delayMs: 300 };
     let granted = 0;
     for (let round = 0; round < 200; round++) {
@@ -134,7 +134,7 @@ seeds(
 seeds(
   "Cluster leaves a name to one of its holders after a partition",
   async (random) => {
-    const [, ...hubs] = await start(random, "a", "b", "c", "d");
+    const [net, ...hubs] = await start(random, "a", "b", "c", "d");
     const everHeld = new Set<string>();
     for (let round = 0; round < 60; round++) {
       if (random() < 0.3) {
@@ -172,7 +172,7 @@ seeds(
 seeds(
   "Cluster gives a name that several want at once to one hub",
   async (random) => {
-    const [, ...hubs] = await start(random, "a", "b", "c", "d");
+    const [net, ...hubs] = await start(random, "a", "b", "c", "d");
     net.weather = { loss: 0, twice: 0, delayMs: 100 };
     for (const name of NAMES) {
       for (const hub of hubs) {
@@ -185,7 +185,7 @@ seeds(
 );
 
 Deno.test("Cluster asks hubs that appear while a name is claimed", async () => {
-  const [, a, b, c, d] = await start(seededRandom(1), "a", "b", "c", "d");
+  const [net, a, b, c, d] = await start(seededRandom(1), "a", "b", "c", "d");
   assert(a && b && c && d);
   net.sides = new Map([[a, 1], [c, 1], [b, 2], [d, 2]]);
   await net.advance(3000);
@@ -201,7 +201,7 @@ Deno.test("Cluster asks hubs that appear while a name is claimed", async () => {
 });
 
 Deno.test("Cluster takes a name from a hub that could not hear its holder", async () => {
-  const [, a, b] = await start(seededRandom(1), "a", "b");
+  const [net, a, b] = await start(seededRandom(1), "a", "b");
   assert(a && b);
   await Promise.all([b.claim("ann", 1), net.advance(100)]);
   const receive = a.cluster.receive.bind(a.cluster);
@@ -216,7 +216,7 @@ Deno.test("Cluster takes a name from a hub that could not hear its holder", asyn
 });
 
 Deno.test("Cluster does not believe others missing after it was stopped", async () => {
-  const [, a, b] = await start(seededRandom(1), "a", "b");
+  const [net, a, b] = await start(seededRandom(1), "a", "b");
   assert(a && b);
   await Promise.all([a.claim("ann", 1), net.advance(100)]);
   net.sides.set(b, 1);
@@ -230,7 +230,7 @@ Deno.test("Cluster does not believe others missing after it was stopped", async 
 });
 
 Deno.test("Cluster frees the names of a hub that was killed, and goes on without it", async () => {
-  const [, a, b, c] = await start(seededRandom(1), "a", "b", "c");
+  const [net, a, b, c] = await start(seededRandom(1), "a", "b", "c");
   assert(a && b && c);
   void a.claim("ann", net.nowMs);
   await net.advance(100);
@@ -252,7 +252,7 @@ Deno.test("Cluster frees the names of a hub that was killed, and goes on without
 });
 
 Deno.test("Cluster does without a hub at once that says goodbye", async () => {
-  const [, a, b] = await start(seededRandom(1), "a", "b");
+  const [net, a, b] = await start(seededRandom(1), "a", "b");
   assert(a && b);
   a.cluster.leave();
   a.state = "dead";
@@ -264,7 +264,7 @@ Deno.test("Cluster does without a hub at once that says goodbye", async () => {
 });
 
 Deno.test("Cluster publishes what is asked in one turn at once", async () => {
-  const [, a] = await start(seededRandom(1), "a", "b");
+  const [net, a] = await start(seededRandom(1), "a", "b");
   assert(a);
   const published: string[] = [];
   const publish = net.publish.bind(net);
@@ -279,7 +279,7 @@ Deno.test("Cluster publishes what is asked in one turn at once", async () => {
 });
 
 Deno.test("Cluster tells a hub that was away what it missed, and a new one nothing", async () => {
-  const [, a, b] = await start(seededRandom(1), "a", "b");
+  const [net, a, b] = await start(seededRandom(1), "a", "b");
   assert(a && b);
   for (let n = 0; n < 5; n++) a.cluster.ask(say(n), () => {});
   await net.advance(10);
@@ -298,7 +298,7 @@ Deno.test("Cluster tells a hub that was away what it missed, and a new one nothi
 });
 
 Deno.test("Cluster refuses a name while a hub is heard but never answers", async () => {
-  const [, a, b] = await start(seededRandom(1), "a", "b");
+  const [net, a, b] = await start(seededRandom(1), "a", "b");
   assert(a && b);
   const send = net.send.bind(net);
   net.send = (from, hub, text) => {
