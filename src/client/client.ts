@@ -40,6 +40,8 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   readonly #connection: Connection<In, Out, undefined>;
   readonly #requests: Requests<In, Out> | undefined;
   readonly #unread: Unread<In> = new Unread();
+  /** Why nothing can be asked although the server may still send. */
+  #ended: Ending | undefined;
 
   /** Use {@linkcode connect}. */
   constructor(
@@ -76,8 +78,9 @@ export class Client<In, Out = In> implements Peer<In, Out> {
     }
     options.signal?.throwIfAborted();
     if (this.ending === undefined) this.#connection.send(request);
-    if (this.ending !== undefined) {
-      throw new ConnectionEndedError(`ask ${this.address}`, this.ending);
+    const ending = this.ending ?? this.#ended;
+    if (ending !== undefined) {
+      throw new ConnectionEndedError(`ask ${this.address}`, ending);
     }
     return await this.#requests.wait(request, options, () => {
       const unread = this.#unread.size;
@@ -169,6 +172,7 @@ export class Client<In, Out = In> implements Peer<In, Out> {
   }
 
   end(): Promise<void> {
+    this.#ended = { cause: "local closed", reason: "nothing more is sent" };
     return this.#connection.end();
   }
 

@@ -31,6 +31,9 @@ import { flushAtEndOfTurn } from "./turn.ts";
 
 let lastId = 0;
 
+const UNAWAITED_RECEIVE =
+  "Cannot go on: the handler has returned while its receive() was waiting";
+
 /** One connection: reads frames, calls the handler, writes replies, keeps the limits, ends once. */
 export class Connection<In, Out, State>
   implements Peer<In, Out, State>, OutboxOwner, DeadlineOwner {
@@ -360,6 +363,7 @@ export class Connection<In, Out, State>
             await written;
             if (this.#isLast) break;
           }
+          if (this.#receiving) throw new TypeError(UNAWAITED_RECEIVE);
           const space = this.#receiver.readBegins();
           try {
             this.#receiver.readEnded(await this.#conn.read(space));

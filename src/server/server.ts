@@ -124,6 +124,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   readonly #acceptors: Acceptor[] = [];
   readonly #accepting: Promise<void>[] = [];
+  /** The last `suspend` or `resume`. */
+  #changed: Promise<void> = Promise.resolve();
   /** Connections that are being told why they are turned away. */
   readonly #refusing = new Set<Conn>();
   readonly #greeter: Greeter<In, Out> | undefined;
@@ -225,7 +227,11 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   }
 
   /** Stops listening; those who are connected stay. */
-  async suspend(): Promise<void> {
+  suspend(): Promise<void> {
+    return this.#inTurn(() => this.#suspend());
+  }
+
+  async #suspend(): Promise<void> {
     if (this.#status !== "listening") return;
     this.#status = "suspended";
     await this.#stopListening();
@@ -237,7 +243,18 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
    *
    * @throws {EndpointError} If one of them cannot be listened on; then none is.
    */
-  async resume(): Promise<void> {
+  resume(): Promise<void> {
+    return this.#inTurn(() => this.#resume());
+  }
+
+  /** Suspending and resuming wait for each other. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changed.then(change);
+    this.#changed = changed.catch(() => {});
+    return changed;
+  }
+
+  async #resume(): Promise<void> {
     if (this.#status !== "suspended") return;
     this.#status = "listening";
     const { endpoints, listenOptions, transports } = this.#parts;
