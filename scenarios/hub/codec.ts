@@ -1,5 +1,5 @@
 import { type Codec, json } from "../../mod.ts";
-import type { EchoResponse, FromHub, ToHub } from "./messages.ts";
+import type { FromHub, ToHub } from "./messages.ts";
 
 /** Puts JSON text into JSON as it is; not in the compiler's library yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
@@ -7,8 +7,7 @@ const TIMESTAMP_REGEXP = /"timestamp"\s*:\s*(-?\d+)/g;
 
 /**
  * JSON in which a ping's timestamp stays as it was written: nanoseconds since 1970 have more digits than a number of the
- * runtime holds, and the client that sent them compares. The answer to an echo is put together by hand, which takes half
- * the time that it takes for an object of unknown shape.
+ * runtime holds, and the client that sent them compares.
  */
 export function hubJson(): Codec<ToHub, FromHub> {
   const inner = json<ToHub, FromHub>();
@@ -21,20 +20,7 @@ export function hubJson(): Codec<ToHub, FromHub> {
       }
       return message;
     },
-    encode(message, writer) {
-      if (message.type === "echo_response") {
-        writer.utf8(echoText(message as EchoResponse));
-      } else {
-        inner.encode(message, writer);
-      }
-    },
   };
-}
-
-function echoText({ content, timestamp, echoed_by }: EchoResponse): string {
-  return `{"type":"echo_response","content":${
-    JSON.stringify(content)
-  },"timestamp":"${timestamp}","echoed_by":"${echoed_by}"}`;
 }
 
 function isInexact(value: unknown): value is number {

@@ -66,7 +66,12 @@ export type FromHub =
     pong_timestamp: string;
     client_id: string;
   }
-  | EchoResponse
+  | {
+    type: "echo_response";
+    content: unknown;
+    timestamp: string;
+    echoed_by: string;
+  }
   | { type: "broadcast"; content: unknown; from: string; timestamp: string }
   | { type: "broadcast_sent"; recipients: number; timestamp: string }
     & MaybePartial
@@ -95,14 +100,6 @@ export type FromHub =
   | { type: "going_away"; come_back_in_ms: number }
   | { type: "error"; code: ErrorCode; message: string }
   | CustomMessage;
-
-/** The answer to `echo`; what the hub says in it needs no escapes. */
-export interface EchoResponse {
-  type: "echo_response";
-  content: unknown;
-  timestamp: string;
-  echoed_by: string;
-}
 
 /** The answer to `get_stats`. */
 export interface ServerStats extends MaybePartial {

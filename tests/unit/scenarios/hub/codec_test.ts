@@ -33,23 +33,3 @@ Deno.test("hubJson() is not misled by another timestamp in the message", () => {
     '{"type":"pong","ping_timestamp":1763640000123456789}',
   );
 });
-
-Deno.test("hubJson() writes an echo's answer as JSON.stringify() would", () => {
-  const codec = hubJson();
-  for (
-    const content of ['ahoy "⚓"\n\u2028\ud800', null, 7, { a: ["b"] }, [], ""]
-  ) {
-    const message = {
-      type: "echo_response",
-      content,
-      timestamp: "2026-01-31T12:00:00.000Z",
-      echoed_by: "Portolan hub",
-    } as const;
-    const writer = new ByteWriter();
-    codec.encode(message, writer);
-    assertEquals(
-      new TextDecoder().decode(writer.view()),
-      JSON.stringify(message),
-    );
-  }
-});
