@@ -19,7 +19,7 @@ import { varintPrefixed } from "../../src/proto/framing/varint_prefixed.ts";
 import { Group } from "../../src/server/group.ts";
 import { serve } from "../../src/server/serve.ts";
 import type { Server } from "../../src/server/server.ts";
-import { ManualClock } from "../support/manual_clock.ts";
+import { VirtualClock } from "../../src/sim/virtual_clock.ts";
 import { Program } from "../support/program.ts";
 import { frame, RawClient } from "../support/raw_client.ts";
 import { Recorder } from "../support/recorder.ts";
@@ -76,7 +76,7 @@ class Scene<Value> implements AsyncDisposable {
       info() {},
       warn: keep,
       error: keep,
-    }, { clock: new ManualClock() });
+    }, { clock: new VirtualClock() });
     const server = await serve<Value, Value>({
       listen: "tcp://127.0.0.1:0",
       wire,

@@ -20,7 +20,7 @@ import { Group } from "../../src/server/group.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
 import type { Server } from "../../src/server/server.ts";
 import { secrets } from "../support/hello.ts";
-import { ManualClock } from "../support/manual_clock.ts";
+import { VirtualClock } from "../../src/sim/virtual_clock.ts";
 import { frame, RawClient } from "../support/raw_client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { turns, waitUntil } from "../support/wait.ts";
@@ -287,7 +287,7 @@ Deno.test("connect() throws when the server echoes, ends, or answers in another 
 });
 
 Deno.test("connect() gives up on a server that accepts and never says hello", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   await using _server = await serve({
     listen: "memory:silent",
     wire: lengthPrefixed(text()),
@@ -322,7 +322,7 @@ Deno.test("connect() gives up on the hello when it is aborted", async () => {
 });
 
 Deno.test("serve() gives a client that says half a hello no longer than firstMessageMs", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const { server, recorder } = await start({
     listen: "memory:slow",
     clock,

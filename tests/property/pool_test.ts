@@ -6,7 +6,7 @@ import {
   PoolFullError,
   PoolTimeoutError,
 } from "../../src/client/pool_errors.ts";
-import { ManualClock } from "../support/manual_clock.ts";
+import { VirtualClock } from "../../src/sim/virtual_clock.ts";
 import { turns } from "../support/wait.ts";
 
 /** Runs `check` for many seeds; a failure names its seed. Set `PORTOLAN_SEED` to see it again. */
@@ -29,7 +29,7 @@ async function forSeeds(
 
 Deno.test("Pool does as a dumb one: counts, a stack and a queue", () =>
   forSeeds(60, async (random) => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const max = 1 + Math.floor(random() * 4);
     const maxWaiters = Math.floor(random() * 6);
     let created = 0;
@@ -116,7 +116,7 @@ Deno.test("Pool does as a dumb one: counts, a stack and a queue", () =>
 
 Deno.test("Pool keeps its promises whatever fails, hangs or gives up", () =>
   forSeeds(60, async (random) => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const max = 1 + Math.floor(random() * 4);
     const out = new Set<number>();
     const alive = new Set<number>();

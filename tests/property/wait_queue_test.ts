@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { seededRandom } from "../../src/bytes/random.ts";
 import { WaitQueue } from "../../src/client/wait_queue.ts";
-import { ManualClock } from "../support/manual_clock.ts";
+import { VirtualClock } from "../../src/sim/virtual_clock.ts";
 import { turns } from "../support/wait.ts";
 
 Deno.test("WaitQueue serves in order of arrival those who are still there", async () => {
   for (let seed = 0; seed < 100; seed++) {
     const random = seededRandom(seed);
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const queue = new WaitQueue<number>(clock, () => new Error("Late"));
     const waiting: { ticket: number; untilMs: number; abort: () => void }[] =
       [];

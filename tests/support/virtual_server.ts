@@ -3,7 +3,7 @@ import { text } from "../../src/proto/codec/text.ts";
 import { lengthPrefixed } from "../../src/proto/framing/length_prefixed.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
 import type { Server } from "../../src/server/server.ts";
-import { ManualClock } from "./manual_clock.ts";
+import { VirtualClock } from "../../src/sim/virtual_clock.ts";
 import { RawClient } from "./raw_client.ts";
 import { Recorder } from "./recorder.ts";
 import { turns } from "./wait.ts";
@@ -16,12 +16,12 @@ let count = 0;
 /** A server inside the process, in time that a test makes pass. */
 export class VirtualServer<State = undefined> implements AsyncDisposable {
   readonly server: Server<string, string, State>;
-  readonly clock: ManualClock;
+  readonly clock: VirtualClock;
   readonly recorder: Recorder;
 
   private constructor(
     server: Server<string, string, State>,
-    clock: ManualClock,
+    clock: VirtualClock,
     recorder: Recorder,
   ) {
     this.server = server;
@@ -33,7 +33,7 @@ export class VirtualServer<State = undefined> implements AsyncDisposable {
     handler: Handler<string, string, State>,
     options: Partial<ServeOptions<string, string, State>> = {},
   ): Promise<VirtualServer<State>> {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const recorder = new Recorder();
     const server = await serve<string, string, State>({
       listen: `memory:virtual${++count}`,

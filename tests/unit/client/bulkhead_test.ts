@@ -4,11 +4,11 @@ import {
   ConcurrencyLimitError,
 } from "../../../src/client/bulkhead.ts";
 import type { Outcome } from "../../../src/proto/resilience/health.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { turns } from "../../support/wait.ts";
 
 Deno.test("Bulkhead.acquire() lets attempts pass in order, up to its limit", async () => {
-  const bulkhead = new Bulkhead({ limit: 2, clock: new ManualClock() });
+  const bulkhead = new Bulkhead({ limit: 2, clock: new VirtualClock() });
   const order: number[] = [];
   const attempts = [1, 2, 3, 4].map((n) =>
     bulkhead.acquire().then(() => order.push(n))
@@ -27,7 +27,7 @@ Deno.test("Bulkhead.acquire() lets attempts pass in order, up to its limit", asy
 });
 
 Deno.test("Bulkhead.acquire() gives up at its deadline", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const bulkhead = new Bulkhead({ limit: 1, waitMs: 100, clock });
   await bulkhead.acquire();
   const late = assertRejects(
@@ -44,7 +44,7 @@ Deno.test("Bulkhead.acquire() gives up at its deadline", async () => {
 });
 
 Deno.test("Bulkhead.acquire() refuses when too many wait", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const bulkhead = new Bulkhead({ limit: 1, maxWaiters: 1, clock });
   await bulkhead.acquire();
   const waiting = bulkhead.acquire();
@@ -59,7 +59,7 @@ Deno.test("Bulkhead.acquire() refuses when too many wait", async () => {
 });
 
 Deno.test("Bulkhead.acquire() gives up when aborted", async () => {
-  const bulkhead = new Bulkhead({ limit: 1, clock: new ManualClock() });
+  const bulkhead = new Bulkhead({ limit: 1, clock: new VirtualClock() });
   await bulkhead.acquire();
   const controller = new AbortController();
   const { signal } = controller;
@@ -72,7 +72,7 @@ Deno.test("Bulkhead.acquire() gives up when aborted", async () => {
 });
 
 Deno.test("Bulkhead lets those who wait pass when its limit grows", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const adaptive = { targetMs: 50 };
   const bulkhead = new Bulkhead({ limit: 1, adaptive, clock });
   await bulkhead.acquire();

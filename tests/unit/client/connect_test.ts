@@ -7,7 +7,7 @@ import {
   type Transports,
 } from "../../../src/io/transports.ts";
 import { serve } from "../../../src/server/serve.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { CLIENT_TLS, SERVER_TLS } from "../../support/tls.ts";
 import { TEXT_WIRE } from "../../support/virtual_server.ts";
 import { turns, within } from "../../support/wait.ts";
@@ -91,7 +91,7 @@ Deno.test("connect() says in one line which endpoint it could not reach, and why
 });
 
 Deno.test("connect() gives up after timeoutMs", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const options: TextOptions = {
     to: "memory:dead",
     wire: TEXT_WIRE,
@@ -125,7 +125,7 @@ Deno.test("connect() takes an endless timeoutMs", async () => {
 });
 
 Deno.test("connect() gives up when its signal is aborted, with the signal's reason", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const reason = new Error("Changed my mind");
   const base: TextOptions = {
     to: "memory:dead",

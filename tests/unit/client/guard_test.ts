@@ -9,13 +9,13 @@ import type {
 } from "../../../src/client/guard_options.ts";
 import { BreakerOpenError } from "../../../src/client/guarded_server.ts";
 import { RequestTimeoutError } from "../../../src/client/requests.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { turns } from "../../support/wait.ts";
 
 const SEED = 21;
 
 function bench(options: Partial<GuardOptions<string>> = {}) {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const events: GuardEvent<string>[] = [];
   const guard = new Guard<string>({
     servers: ["a"],

@@ -1,11 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { hedge, type HedgeOptions } from "../../../src/client/hedge.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { turns } from "../../support/wait.ts";
 
 /** Attempts that end when a test says so. */
 function attempts(options: Partial<HedgeOptions> = {}) {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const ends: PromiseWithResolvers<string>[] = [];
   const signals: AbortSignal[] = [];
   const result = hedge((signal, index) => {

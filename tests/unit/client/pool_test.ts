@@ -12,7 +12,7 @@ import {
   PoolTimeoutError,
 } from "../../../src/client/pool_errors.ts";
 import type { PoolOptions } from "../../../src/client/pool_options.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { turns, within } from "../../support/wait.ts";
 
 interface Resource {
@@ -22,7 +22,7 @@ interface Resource {
 
 interface Bench {
   pool: Pool<Resource>;
-  clock: ManualClock;
+  clock: VirtualClock;
   created: Resource[];
   destroyed: number[];
   /** The observed events, in words. */
@@ -30,7 +30,7 @@ interface Bench {
 }
 
 function bench(options: Partial<PoolOptions<Resource>> = {}): Bench {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const created: Resource[] = [];
   const destroyed: number[] = [];
   const events: string[] = [];

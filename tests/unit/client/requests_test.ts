@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { byKey, inOrder } from "../../../src/client/correlation.ts";
 import { Requests, RequestTimeoutError } from "../../../src/client/requests.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 
 interface Message {
   id: number;
@@ -10,8 +10,8 @@ interface Message {
 
 const quiet = (): string => "";
 
-function byId(): { requests: Requests<Message, Message>; clock: ManualClock } {
-  const clock = new ManualClock();
+function byId(): { requests: Requests<Message, Message>; clock: VirtualClock } {
+  const clock = new VirtualClock();
   return { requests: new Requests(byKey("id"), clock), clock };
 }
 
@@ -54,7 +54,7 @@ Deno.test("Requests gives up when time is up, and passes over a late answer by i
 });
 
 Deno.test("Requests in order waits for the answer to a request that was given up on", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const requests = new Requests<string, string>(inOrder(), clock);
   const first = requests.wait("1", { timeoutMs: 100 }, quiet);
   const second = requests.wait("2", { timeoutMs: 1000 }, quiet);
@@ -96,7 +96,7 @@ Deno.test("Requests.fail() rejects all that wait", async () => {
 Deno.test("Requests leaves messages alone that answer nothing", () => {
   const requests = new Requests<{ id?: number }, { id: number }>(
     byKey("id"),
-    new ManualClock(),
+    new VirtualClock(),
   );
   assertEquals(requests.answer({}), false);
 });

@@ -21,7 +21,7 @@ import { RequestLostError, RpcError } from "../../../src/proto/rpc/errors.ts";
 import type { RpcRequest } from "../../../src/proto/rpc/messages.ts";
 import type { RpcMethods } from "../../../src/server/rpc_context.ts";
 import { serve } from "../../../src/server/serve.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { RPC_WIRE, startRpc } from "../../support/rpc.ts";
 import { turns, waitUntil, within } from "../../support/wait.ts";
 
@@ -109,7 +109,7 @@ Deno.test("RpcClient.request() rejects with the server's error", async () => {
 // Servers that misbehave
 
 Deno.test("RpcClient gives up on a server that never answers, and says so to it", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const received: RpcRequest[] = [];
   await using setup = await clientOf(
     (_, message) => void received.push(message),
@@ -372,7 +372,7 @@ Deno.test("RpcClient.stream() ends when its server sends more than was asked for
 });
 
 Deno.test("RpcClient.stream() ends in time", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   await using setup = await clientOf(() => {}, { clock });
   const stream = setup.client.stream("never", undefined, { timeoutMs: 100 });
   const next = stream.next().catch((error) => error);

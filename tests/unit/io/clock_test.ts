@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { alarm, sleep, systemClock } from "../../../src/io/clock.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { turns, within } from "../../support/wait.ts";
 
 Deno.test("alarm() rings once, unless it is cancelled", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const rang: string[] = [];
   alarm(clock, 10, () => rang.push("a"));
   const cancelled = alarm(clock, 10, () => rang.push("b"));
@@ -17,7 +17,7 @@ Deno.test("alarm() rings once, unless it is cancelled", async () => {
 });
 
 Deno.test("alarm() never rings after an endless delay", async () => {
-  for (const clock of [new ManualClock(), systemClock]) {
+  for (const clock of [new VirtualClock(), systemClock]) {
     const timer = alarm(clock, Infinity, () => {
       throw new Error("It rang");
     });
@@ -27,7 +27,7 @@ Deno.test("alarm() never rings after an endless delay", async () => {
 });
 
 Deno.test("sleep() resolves after its delay and not before", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   let awake = false;
   void sleep(clock, 1000).then(() => awake = true);
   await clock.advance(999);

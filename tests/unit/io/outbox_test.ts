@@ -4,7 +4,7 @@ import { memoryPair } from "../../../src/io/memory.ts";
 import { Outbox } from "../../../src/io/outbox.ts";
 import type { Conn } from "../../../src/io/transport.ts";
 import { flushAtEndOfTurn } from "../../../src/io/turn.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { utf8 } from "../../support/three_ways.ts";
 import { turns } from "../../support/wait.ts";
 
@@ -45,7 +45,7 @@ class GatedConn {
 
 class Bench {
   readonly gated = new GatedConn();
-  readonly clock = new ManualClock();
+  readonly clock = new VirtualClock();
   readonly counters = new Counters();
   readonly told: unknown[] = [];
   readonly outbox: Outbox;

@@ -7,7 +7,7 @@ import {
   type LogRecord,
   setup,
 } from "../../../src/std/log.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 
 const endpoint = "tcp://127.0.0.1:9999";
 
@@ -37,7 +37,7 @@ function recorder() {
 
 Deno.test("logEvents() counts a flood into one line a period", async () => {
   const { lines, logger } = recorder();
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const observe = logEvents(logger, { clock });
   for (let n = 1; n <= 4322; n++) observe(refused(n));
   assertEquals(lines, [
@@ -62,7 +62,7 @@ Deno.test("logEvents() counts a flood into one line a period", async () => {
 
 Deno.test("logEvents() tells what it has counted when the server stops", () => {
   const { lines, logger } = recorder();
-  const observe = logEvents(logger, { clock: new ManualClock() });
+  const observe = logEvents(logger, { clock: new VirtualClock() });
   observe(refused(1));
   observe(refused(2));
   observe({ type: "stopped" });
@@ -74,7 +74,7 @@ Deno.test("logEvents() tells what it has counted when the server stops", () => {
 
 Deno.test("logEvents() takes the period that it is told", async () => {
   const { lines, logger } = recorder();
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const observe = logEvents(logger, { clock, periodMs: 500 });
   observe(refused(1));
   observe(refused(2));

@@ -5,14 +5,14 @@ import {
   DEFAULT_SERVER_LIMITS,
   type ServerLimits,
 } from "../../../src/server/limits.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { ScriptedListener } from "../../support/scripted_listener.ts";
 import { turns, within } from "../../support/wait.ts";
 
 function admission(
   limits: ServerLimits,
-  clock: ManualClock,
+  clock: VirtualClock,
   waits = false,
 ): Admission {
   return new Admission({ ...DEFAULT_SERVER_LIMITS, ...limits }, waits, clock);
@@ -20,7 +20,7 @@ function admission(
 
 /** An acceptor over a scripted listener, with what it took and told. */
 class Entrance {
-  readonly clock = new ManualClock();
+  readonly clock = new VirtualClock();
   readonly listener = new ScriptedListener();
   readonly recorder = new Recorder();
   readonly taken: Conn[] = [];
@@ -166,7 +166,7 @@ Deno.test("Acceptor.close() ends the wait for room", async () => {
 
 Deno.test("Admission counts connections in all and per source", () => {
   const limits = { maxConnections: 4, maxConnectionsPerSource: 2 };
-  const door = admission(limits, new ManualClock());
+  const door = admission(limits, new VirtualClock());
   assertEquals(door.enter("a"), undefined);
   assertEquals(door.enter("a"), undefined);
   assertEquals(door.enter("a"), "maxConnectionsPerSource");

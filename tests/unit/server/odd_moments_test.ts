@@ -7,7 +7,7 @@ import { alarm } from "../../../src/io/clock.ts";
 import type { Peer } from "../../../src/io/peer.ts";
 import { Group } from "../../../src/server/group.ts";
 import { serve } from "../../../src/server/serve.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { frame } from "../../support/raw_client.ts";
 import { CLIENT_TLS, SERVER_TLS } from "../../support/tls.ts";
 import { TEXT_WIRE, VirtualServer } from "../../support/virtual_server.ts";
@@ -124,7 +124,7 @@ Deno.test("gap() that throws ends the connection that it was for", async () => {
 for (const type of ["accepted", "closed", "limit", "draining"] as const) {
   Deno.test(`an observer that throws at "${type}" leaves the server whole`, async () => {
     using errors = uncaught();
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const server = await serve({
       listen: `memory:throws at ${type}`,
       wire: TEXT_WIRE,
@@ -152,7 +152,7 @@ Deno.test("abort() closes a connection that is being accepted", async () => {
     listen: "memory:aborted",
     wire: TEXT_WIRE,
     handler: { open: () => void opened++, message() {} },
-    clock: new ManualClock(),
+    clock: new VirtualClock(),
   });
   const connecting = connect({ to: server.endpoint, wire: TEXT_WIRE });
   await server.abort();

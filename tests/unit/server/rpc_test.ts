@@ -12,7 +12,7 @@ import {
   type RpcContext,
   withParams,
 } from "../../../src/server/rpc_context.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { VirtualClock } from "../../../src/sim/virtual_clock.ts";
 import { Recorder } from "../../support/recorder.ts";
 import { LineClient, startRpc } from "../../support/rpc.ts";
 import { turns, waitUntil, within } from "../../support/wait.ts";
@@ -287,7 +287,7 @@ Deno.test("rpcHandler() lets a connection go that is lost while it is full", asy
 // Deadlines and aborts
 
 Deno.test("context.deadlineMs and context.signal tell how long the caller waits", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const gate = new Gate();
   await using server = await startRpc(
     { methods: { wait: gate.method }, clock, maxCallMs: 5000 },
@@ -574,7 +574,7 @@ Deno.test("rpcHandler() carries a keyed call out once for all who share a scope"
 });
 
 Deno.test("a keyed call outlives its connection, whose deadline still holds", async () => {
-  const clock = new ManualClock();
+  const clock = new VirtualClock();
   const gate = new Gate();
   await using server = await startRpc(
     { methods: { pay: gate.method }, clock },
