@@ -106,7 +106,7 @@ export function logBuckets(
   const count = sorted.length;
   if (count === 0) return [];
   const most = sorted[Math.ceil(count * (1 - TAIL)) - 1]!;
-  if (most <= 0) return [{ from: 0, to: Infinity, count }];
+  if (most < SMALLEST) return [{ from: 0, to: Infinity, count }];
   const least = Math.max(sorted[0]!, most / MAX_RATIO);
   const candidates = SERIES.map((series) => lowerBounds(series, least, most));
   const bounds = candidates.findLast(({ length }) => length <= maxBuckets) ??
@@ -119,6 +119,9 @@ export function logBuckets(
     return { from, to, count: index - start };
   });
 }
+
+/** Samples below this count as 0: their logarithms run out of numbers. */
+const SMALLEST = 1e-290;
 
 /** Numbers of `series` from the last at or below `least` to `most`. */
 function lowerBounds(

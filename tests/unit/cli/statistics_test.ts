@@ -32,6 +32,10 @@ Deno.test("logBuckets() counts the slowest thousandth in the last bucket", () =>
   assertEquals(logBuckets(samples), [{ from: 1, to: Infinity, count: 10_000 }]);
 });
 
+Deno.test("logBuckets() bears the smallest numbers there are", () => {
+  assertEquals(logBuckets([5e-324]), [{ from: 0, to: Infinity, count: 1 }]);
+});
+
 Deno.test("logBuckets() bears zeros", () => {
   assertEquals(logBuckets([]), []);
   assertEquals(logBuckets([0, 0]), [{ from: 0, to: Infinity, count: 2 }]);
