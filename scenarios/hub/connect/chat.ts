@@ -58,7 +58,7 @@ export class Chat implements AsyncDisposable {
     stay = false,
   ): Promise<Chat> {
     // What comes while the first connection is made has nobody to be shown to.
-    let chat: Chat | undefined;
+    let chat: Chat | undefined = undefined;
     const session = await HubSession.open({
       ...options,
       message(message) {
