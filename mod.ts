@@ -28,6 +28,7 @@
 export * from "./src/bytes/mod.ts";
 export * from "./src/proto/mod.ts";
 export * from "./src/io/mod.ts";
+export * from "./src/security/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/client/mod.ts";
 export * from "./src/sim/mod.ts";

@@ -2,7 +2,7 @@
 import { Group, lines, Refusal, runMain, serve, text } from "../../mod.ts";
 
 const wire = lines(text(), { maxFrameBytes: 1024 });
-const room = new Group(wire, { gap: (missed) => `* ${missed} lines missed` });
+const room = new Group<string>({ gap: (missed) => `* ${missed} lines missed` });
 
 await runMain({
   name: "chat_room",

@@ -57,7 +57,7 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
     maxFrameBytes === undefined ? {} : { maxFrameBytes },
   );
   const createRoom = (name: string) =>
-    new Group<ToHub, FromHub, Client>(wire, {
+    new Group<ToHub, FromHub, Client>({
       name,
       gap: (missed) => ({ type: "gap", missed }),
     });

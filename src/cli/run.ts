@@ -65,7 +65,7 @@ const SIGNAL_EXITS: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 };
  * Runs a command as this process and exits: 0 when it succeeds or was stopped
  * and finished in order, 1 when it fails, 2 when its command line is at fault,
  * 130 and 143 when a signal broke off its work or came twice. Failures are one
- * line; `--debug` adds the stack.
+ * line; `--debug` adds the stack. `args` is the command line, without the name of the command.
  *
  * @example
  * ```ts no-assert ignore
@@ -84,8 +84,9 @@ const SIGNAL_EXITS: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 };
 export async function runMain<const S extends CommandSpec>(
   spec: S,
   main: CommandMain<S>,
+  args: readonly string[] = Deno.args,
 ): Promise<never> {
-  return Deno.exit(await runCommand(spec, main, processHost()));
+  return Deno.exit(await runCommand(spec, main, processHost(args)));
 }
 
 /**
@@ -188,9 +189,9 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
     error instanceof Error && error.name === "AbortError";
 }
 
-function processHost(): Host {
+function processHost(args: readonly string[]): Host {
   return {
-    args: Deno.args,
+    args,
     readVariable,
     createOutput: (json) => standardOutput({ json }),
     onSignal(listener): void {

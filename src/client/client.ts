@@ -6,6 +6,7 @@ import {
   type Peer,
   type WaitOptions,
 } from "../io/peer.ts";
+import type { PeerIdentity } from "../io/peer_identity.ts";
 import { iterate } from "../io/iterate.ts";
 import { readableOf, writableOf } from "../io/streams.ts";
 import type { RequestOptions, Requests } from "./requests.ts";
@@ -109,6 +110,10 @@ export class Client<In, Out = In> implements Peer<In, Out> {
 
   get endpoint(): string {
     return this.#connection.endpoint;
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#connection.identity;
   }
 
   get agreement(): Agreement | undefined {

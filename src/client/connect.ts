@@ -21,6 +21,7 @@ import {
   type ConnectionLimits,
   DEFAULT_CONNECTION_LIMITS,
 } from "../io/limits.ts";
+import { roadMessages } from "../io/road_messages.ts";
 import type { Conn, TransportConnectOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
 import { Client } from "./client.ts";
@@ -143,12 +144,15 @@ async function dial<In, Out>(
   try {
     const conn = await transports[endpoint.scheme].connect(endpoint, {
       ...options,
+      messages: roadMessages(options.wire),
       signal: either,
     });
     const { wire } = options;
-    return wire instanceof Negotiated
-      ? await sayHello(conn, wire, either, clock)
-      : { conn, wire, agreement: undefined };
+    if (wire instanceof Negotiated) {
+      return await sayHello(conn, wire, either, clock);
+    }
+    const { framing = wire.framing } = conn.framed ?? {};
+    return { conn, wire: { ...wire, framing }, agreement: undefined };
   } catch (error) {
     signal?.throwIfAborted();
     if (!timeout.signal.aborted) throw error;

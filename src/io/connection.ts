@@ -23,6 +23,7 @@ import {
   type Peer,
   type WaitOptions,
 } from "./peer.ts";
+import type { PeerIdentity } from "./peer_identity.ts";
 import { Receiver } from "./receiver.ts";
 import { iterate } from "./iterate.ts";
 import { readableOf, writableOf } from "./streams.ts";
@@ -80,6 +81,7 @@ export class Connection<In, Out, State>
     this.#rate = TokenBucket.of(messagesPerSecond, this.#deadlines.readMs);
     this.#receiver = new Receiver({
       wire,
+      deframer: conn.framed?.deframer ?? wire.framing.deframer(),
       deadlines: this.#deadlines,
       counters: host.counters,
       bytesPerSecond,
@@ -105,6 +107,10 @@ export class Connection<In, Out, State>
   /** Framing and codec. */
   get wire(): Wire<In, Out> {
     return this.#host.wire;
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#conn.identity;
   }
 
   get agreement(): Agreement | undefined {

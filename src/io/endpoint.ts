@@ -1,12 +1,22 @@
 /** A place to listen on or to connect to, taken apart from its URL. */
 export type Endpoint =
   | {
-    /** Plain TCP, or TLS over TCP. */
-    scheme: "tcp" | "tls";
+    /** Plain TCP, TLS over TCP, or QUIC over UDP. */
+    scheme: "tcp" | "tls" | "quic";
     /** Name or address; IPv6 without brackets. */
     hostname: string;
     /** 0 to 65535; 0 lets the system choose when listening. */
     port: number;
+  }
+  | {
+    /** WebSocket over TCP, or over TLS. */
+    scheme: "ws" | "wss";
+    /** Name or address; IPv6 without brackets. */
+    hostname: string;
+    /** 0 to 65535; 0 lets the system choose when listening. */
+    port: number;
+    /** What is asked for, query included: begins with a slash. */
+    path: string;
   }
   | {
     /** A Unix domain socket. */
@@ -22,7 +32,15 @@ export type Endpoint =
   };
 
 const FORMS =
-  "tcp://HOST:PORT, tls://HOST:PORT, unix:/PATH or memory:NAME is expected";
+  "tcp://HOST:PORT, tls://HOST:PORT, quic://HOST:PORT, ws://HOST:PORT/PATH, wss://HOST:PORT/PATH, unix:/PATH or memory:NAME is expected";
+
+const AUTHORITY = String.raw`^//(\[[^\]/]+\]|[^:/?#[\]@\s]+)`;
+
+/** A host and a port, which the web's schemes have defaults for, and a path. */
+const WEB_ADDRESS = new RegExp(
+  String.raw`${AUTHORITY}(?::(\d{1,5}))?(/[^\s#]*)?$`,
+);
+const SOCKET_ADDRESS = new RegExp(String.raw`${AUTHORITY}:(\d{1,5})/?$`);
 
 function refuse(text: string, reason: string, cause?: unknown): never {
   throw new SyntaxError(
@@ -54,14 +72,19 @@ export function parseEndpoint(text: string): Endpoint {
   const rest = text.slice(colon + 1);
   switch (scheme) {
     case "tcp":
-    case "tls": {
-      const match = /^\/\/(\[[^\]/]+\]|[^:/?#[\]@\s]+):(\d{1,5})\/?$/.exec(
-        rest,
-      );
+    case "tls":
+    case "quic": {
+      const match = SOCKET_ADDRESS.exec(rest);
       if (match === null) refuse(text, FORMS);
-      const port = Number(match[2]);
-      if (port > 65535) refuse(text, "the port must be 0 to 65535");
-      return { scheme, hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+      const [, host, port] = match;
+      return { scheme, ...readAuthority(text, host!, Number(port)) };
+    }
+    case "ws":
+    case "wss": {
+      const match = WEB_ADDRESS.exec(rest);
+      if (match === null) refuse(text, FORMS);
+      const [, host, port = scheme === "ws" ? 80 : 443, path = "/"] = match;
+      return { scheme, ...readAuthority(text, host!, Number(port)), path };
     }
     case "unix": {
       const path = rest.startsWith("///") ? rest.slice(2) : rest;
@@ -75,6 +98,15 @@ export function parseEndpoint(text: string): Endpoint {
     default:
       return refuse(text, FORMS);
   }
+}
+
+function readAuthority(
+  text: string,
+  host: string,
+  port: number,
+): { hostname: string; port: number } {
+  if (port > 65535) refuse(text, "the port must be 0 to 65535");
+  return { hostname: host.replace(/^\[|\]$/g, ""), port };
 }
 
 /**
@@ -97,10 +129,13 @@ export function formatEndpoint(endpoint: Endpoint): string {
       return `unix:${endpoint.path}`;
     case "memory":
       return `memory:${endpoint.name}`;
-    default:
-      return `${endpoint.scheme}://${
-        formatHost(endpoint.hostname)
-      }:${endpoint.port}`;
+    default: {
+      const { scheme, hostname, port } = endpoint;
+      const path = "path" in endpoint && endpoint.path !== "/"
+        ? endpoint.path
+        : "";
+      return `${scheme}://${formatHost(hostname)}:${port}${path}`;
+    }
   }
 }
 

@@ -59,7 +59,7 @@ export class Lifetime {
   async sendEnd(): Promise<void> {
     await this.#outbox.flushed();
     try {
-      await this.#conn.closeWrite();
+      await this.#conn.closeWrite(this.ending);
     } catch {
       // Already gone: there is nobody to tell.
     }

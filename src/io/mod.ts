@@ -18,10 +18,13 @@ export {
   Refusal,
   type WaitOptions,
 } from "./peer.ts";
+export type { PeerCertificate, PeerIdentity } from "./peer_identity.ts";
 export { systemTransports, type Transports } from "./transports.ts";
 export type {
   Conn,
   Listener,
+  RoadFraming,
+  RoadMessages,
   Transport,
   TransportConnectOptions,
   TransportListenOptions,

@@ -10,7 +10,7 @@ import type {
   TransportListenOptions,
 } from "./transport.ts";
 
-type TcpEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" }>;
+type TcpEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 
 class NetListener implements Listener {
   readonly endpoint: Endpoint;

@@ -1,4 +1,5 @@
 import type { Agreement } from "../proto/hello/agreement.ts";
+import type { PeerIdentity } from "./peer_identity.ts";
 
 /** Why a connection ended. */
 export type EndingCause =
@@ -48,6 +49,8 @@ export interface Peer<In, Out, State = undefined>
   readonly endpoint: string;
   /** What the handler's `open` returned. */
   readonly state: State;
+  /** What the road proved about it, such as its certificate; undefined where it proves nothing. */
+  readonly identity: PeerIdentity | undefined;
   /** What was agreed on by the hello; undefined if there was none. */
   readonly agreement: Agreement | undefined;
   /** Aborted when the connection begins to end; the reason is the {@linkcode Ending}. */

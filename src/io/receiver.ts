@@ -8,6 +8,8 @@ import { Inbox } from "./inbox.ts";
 export interface ReceiverParts<In> {
   /** Framing and codec. */
   wire: Wire<In, never>;
+  /** The reading side of the framing. */
+  deframer: Deframer;
   /** Told when reads and frames begin and end. */
   deadlines: Deadlines;
   /** Where it counts. */
@@ -32,12 +34,12 @@ export class Receiver<In> {
 
   /** Starts with an empty buffer. */
   constructor(
-    { wire, deadlines, counters, bytesPerSecond }: ReceiverParts<In>,
+    { wire, deframer, deadlines, counters, bytesPerSecond }: ReceiverParts<In>,
   ) {
     this.#wire = wire;
     this.#deadlines = deadlines;
     this.#counters = counters;
-    this.#deframer = wire.framing.deframer();
+    this.#deframer = deframer;
     this.#rate = TokenBucket.of(bytesPerSecond, deadlines.readMs);
   }
 
@@ -57,11 +59,14 @@ export class Receiver<In> {
    */
   nextFrame(): boolean {
     const inbox = this.#inbox;
-    const next = this.ended
-      ? this.#deframer.finish(inbox.bytes, inbox.from, inbox.to)
-      : this.#deframer.next(inbox.bytes, inbox.from, inbox.to);
-    if (next < 0) return false;
-    inbox.from = next;
+    const deframer = this.#deframer;
+    do {
+      const next = this.ended
+        ? deframer.finish(inbox.bytes, inbox.from, inbox.to)
+        : deframer.next(inbox.bytes, inbox.from, inbox.to);
+      if (next < 0) return false;
+      inbox.from = next;
+    } while (deframer.start < 0);
     this.#deadlines.frameEnded();
     return true;
   }
@@ -72,9 +77,9 @@ export class Receiver<In> {
    * @throws {RemoteProtocolError} If it is no message.
    */
   decode(): In {
-    const { start, end } = this.#deframer;
+    const { start, end, inflated } = this.#deframer;
     const message = this.#wire.codec.decode(
-      this.#inbox.bytes.subarray(start, end),
+      inflated ?? this.#inbox.bytes.subarray(start, end),
     );
     this.#counters.messagesIn++;
     this.#deadlines.greeted = true;

@@ -1,8 +1,10 @@
 import type { Endpoint } from "./endpoint.ts";
 import { memoryTransport } from "./memory.ts";
 import { netTransport } from "./net.ts";
+import { quicTransport } from "./quic.ts";
 import type { Transport } from "./transport.ts";
 import { unixTransport } from "./unix.ts";
+import { webSocketTransport } from "./web_socket.ts";
 
 /** The road that each scheme of endpoint takes. */
 export type Transports = Record<Endpoint["scheme"], Transport>;
@@ -11,6 +13,9 @@ export type Transports = Record<Endpoint["scheme"], Transport>;
 export const systemTransports: Transports = {
   tcp: netTransport,
   tls: netTransport,
+  quic: quicTransport,
+  ws: webSocketTransport,
+  wss: webSocketTransport,
   unix: unixTransport,
   memory: memoryTransport,
 };

@@ -3,7 +3,7 @@ import type { ConnectionLimitName } from "../io/connection_host.ts";
 import type { Ending } from "../io/peer.ts";
 
 /** Who an event is about. */
-export interface PeerIdentity {
+export interface PeerReference {
   /** Unique among the connections of this process. */
   readonly id: number;
   /** `192.0.2.7:4242`, or `unix#4`. */
@@ -17,13 +17,20 @@ export type ServerEvent =
   /** An endpoint takes connections; told at the start and after `resume`. */
   | { type: "listening"; endpoint: string }
   /** A connection was taken in. */
-  | { type: "accepted"; peer: PeerIdentity }
+  | { type: "accepted"; peer: PeerReference }
   /** A connection was turned away by a limit. */
   | {
     type: "refused";
     endpoint: string;
     address: string;
     limit: "maxConnections" | "maxConnectionsPerSource";
+  }
+  /** A connection was closed because the handshake of its road failed: of TLS, WebSocket or QUIC. */
+  | {
+    type: "handshake failed";
+    endpoint: string;
+    address: string;
+    error: unknown;
   }
   /** A connection was closed because its hello failed. */
   | { type: "hello failed"; endpoint: string; address: string; error: unknown }
@@ -42,22 +49,22 @@ export type ServerEvent =
     error: unknown;
   }
   /** A connection has ended. */
-  | { type: "closed"; peer: PeerIdentity; ending: Ending }
+  | { type: "closed"; peer: PeerReference; ending: Ending }
   /** A limit of one connection bit. */
   | {
     type: "limit";
-    peer: PeerIdentity;
+    peer: PeerReference;
     limit: ConnectionLimitName;
     detail: string;
   }
   /** A peer sent something that is no message. */
-  | { type: "invalid"; peer: PeerIdentity; error: RemoteProtocolError }
+  | { type: "invalid"; peer: PeerReference; error: RemoteProtocolError }
   /** A peer takes less than it is sent, or has caught up. */
-  | { type: "slow"; peer: PeerIdentity; slow: boolean; bufferedBytes: number }
+  | { type: "slow"; peer: PeerReference; slow: boolean; bufferedBytes: number }
   /** A group did not deliver messages to a slow member. */
-  | { type: "gap"; peer: PeerIdentity; group: string; missed: number }
+  | { type: "gap"; peer: PeerReference; group: string; missed: number }
   /** A callback threw where no connection was left to end by it. */
-  | { type: "callback failed"; peer: PeerIdentity; error: unknown }
+  | { type: "callback failed"; peer: PeerReference; error: unknown }
   /** Listening was suspended; connections live on. */
   | { type: "suspended" }
   /** The server finishes what it has and stops. */

@@ -1,4 +1,4 @@
-import type { PeerIdentity, ServerEvent } from "./events.ts";
+import type { PeerReference, ServerEvent } from "./events.ts";
 
 /** A method of a logger, by how much the line matters. */
 export type LineLevel = "debug" | "info" | "warn" | "error";
@@ -82,6 +82,15 @@ function describe(event: ServerEvent): LogLine {
         text: `Refused ${event.address} at ${event.endpoint}: ${event.limit}`,
         plural: `Connections refused by ${event.limit}`,
       };
+    case "handshake failed":
+      return {
+        level: "warn",
+        kind: "handshake failed",
+        subject: event.endpoint,
+        text: `${event.address} failed the handshake at ${event.endpoint}`,
+        ...withDetail(reasonOf(event.error)),
+        plural: "Handshakes that failed",
+      };
     case "hello failed":
       return {
         level: "warn",
@@ -164,7 +173,7 @@ function once(level: LineLevel, text: string): LogLine {
 
 /** A line about a peer. */
 function about(
-  { id, address }: PeerIdentity,
+  { id, address }: PeerReference,
   line: Omit<LogLine, "subject">,
 ): LogLine {
   return { ...line, subject: `${id}`, text: `${address} ${line.text}` };

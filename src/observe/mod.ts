@@ -1,4 +1,4 @@
-export type { PeerIdentity, ServerEvent, ServerObserver } from "./events.ts";
+export type { PeerReference, ServerEvent, ServerObserver } from "./events.ts";
 export {
   type EventLogger,
   logEvents,

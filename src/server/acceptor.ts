@@ -99,14 +99,14 @@ export class Acceptor {
   readonly #listener: Listener;
   readonly #admission: Admission;
   readonly #observe: ServerObserver;
-  readonly #take: (conn: Conn, endpoint: string) => void;
+  readonly #take: (conn: Conn, endpoint: string, listener: Listener) => void;
   readonly #closing = new AbortController();
 
   constructor(
     listener: Listener,
     admission: Admission,
     observe: ServerObserver,
-    take: (conn: Conn, endpoint: string) => void,
+    take: (conn: Conn, endpoint: string, listener: Listener) => void,
   ) {
     this.endpoint = formatEndpoint(listener.endpoint);
     this.#listener = listener;
@@ -157,7 +157,7 @@ export class Acceptor {
       const conn = await this.#listener.accept();
       // Another listener may have taken the last place meanwhile.
       if (this.#mustWait) await this.#room();
-      this.#take(conn, this.endpoint);
+      this.#take(conn, this.endpoint, this.#listener);
     } catch (error) {
       if (this.#closed) return;
       const failure = classify(error);

@@ -3,7 +3,6 @@ import type { Peer } from "../io/peer.ts";
 import { nextTurn } from "../io/turn.ts";
 import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
-import { Negotiated } from "../proto/hello.ts";
 import { Batch } from "./batch.ts";
 import { Member, type MemberGroup } from "./member.ts";
 
@@ -44,11 +43,9 @@ export interface BroadcastOptions<In, Out> {
 const SLICE_MEMBERS = 1024;
 
 /**
- * Peers that are told things together. A message is encoded once for all of them, or once for each wire that they have
- * agreed on; what is broadcast in one turn of the
- * event loop reaches a member in one write, in order, and before anything that is sent to it directly afterwards. A
- * member whose connection ends leaves by itself. The members may come from several servers, as long as they speak the
- * group's wire.
+ * Peers that are told things together. A message is encoded once for each wire that they speak:
+ * roads frame differently, and a hello agrees on one; what is broadcast in one turn of the event loop reaches a member in one write, in order, and before anything that is sent to it directly afterwards. A
+ * member whose connection ends leaves by itself. The members may come from several servers.
  *
  * @example Usage
  * ```ts
@@ -60,7 +57,7 @@ const SLICE_MEMBERS = 1024;
  * import { assertEquals } from "@std/assert";
  *
  * const wire = lines(text());
- * const room = new Group<string>(wire);
+ * const room = new Group<string>();
  * await using server = await serve({
  *   listen: "memory:room",
  *   wire,
@@ -79,7 +76,6 @@ const SLICE_MEMBERS = 1024;
 export class Group<In, Out = In, State = unknown> {
   /** Shown in events. */
   readonly name: string;
-  readonly #wireOf: (connection: Connection<In, Out, State>) => Wire<In, Out>;
   /** What the members speak, and how many do. */
   readonly #wires = new Map<Wire<In, Out>, number>();
   readonly #key: ((message: Out) => unknown) | undefined;
@@ -96,11 +92,8 @@ export class Group<In, Out = In, State = unknown> {
   #scheduled = false;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  /** Makes an empty group whose members speak `wire`, or what each has agreed on. */
-  constructor(
-    wire: Wire<In, Out> | Negotiated<In, Out>,
-    options: GroupOptions<Out> = {},
-  ) {
+  /** Makes an empty group. */
+  constructor(options: GroupOptions<Out> = {}) {
     const { name = "", slow = "drop oldest", key, gap } = options;
     if (slow === "coalesce" && key === undefined) {
       throw new TypeError(
@@ -108,9 +101,6 @@ export class Group<In, Out = In, State = unknown> {
       );
     }
     this.name = name;
-    this.#wireOf = wire instanceof Negotiated
-      ? (connection) => connection.wire
-      : () => wire;
     this.#key = slow === "coalesce" ? key : undefined;
     const { maxWaitingBytes = 1 << 20 } = options;
     this.#inner = {
@@ -156,7 +146,7 @@ export class Group<In, Out = In, State = unknown> {
     }
     if (this.#members.has(peer) || peer.ending !== undefined) return;
     const { sequence, count } = this.#open;
-    const wire = this.#wireOf(peer);
+    const { wire } = peer;
     const member = new Member(this.#inner, peer, wire, { sequence, count });
     this.#members.set(peer, member);
     this.#wires.set(wire, (this.#wires.get(wire) ?? 0) + 1);

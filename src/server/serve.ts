@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../io/clock.ts";
 import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
 import { completeLimits } from "../io/limits.ts";
+import { roadMessages } from "../io/road_messages.ts";
 import type { TransportListenOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
 import type { ServerObserver } from "../observe/events.ts";
@@ -79,7 +80,7 @@ export async function serve<In, Out, State = undefined>(
     handler,
     limits: completeLimits<ServerLimits>(options.limits, DEFAULT_SERVER_LIMITS),
     overLimit: options.overLimit ?? "refuse",
-    listenOptions: options,
+    listenOptions: { ...options, messages: roadMessages(wire) },
     observe,
     clock: options.clock ?? systemClock,
     transports: options.transports ?? systemTransports,

@@ -3,7 +3,7 @@ import type { RemoteProtocolError } from "../proto/errors.ts";
 import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import { Negotiated } from "../proto/hello.ts";
-import type { Agreed, Agreement } from "../proto/hello/agreement.ts";
+import type { Agreed } from "../proto/hello/agreement.ts";
 import { alarm, type Clock } from "../io/clock.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { Connection } from "../io/connection.ts";
@@ -16,10 +16,14 @@ import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import { type Greeted, sayLastWords } from "../io/greet.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
-import type { Conn, TransportListenOptions } from "../io/transport.ts";
+import type {
+  Conn,
+  Listener,
+  TransportListenOptions,
+} from "../io/transport.ts";
 import type { Transports } from "../io/transports.ts";
 import type { ServerEvent, ServerObserver } from "../observe/events.ts";
-import { Greeter } from "./greeter.ts";
+import { HandshakeError, Preamble } from "./preamble.ts";
 import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
 import type { ServerLimits } from "./limits.ts";
 
@@ -114,10 +118,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   readonly #parts: ServerParts<In, Out, State>;
   readonly #host: Omit<ConnectionHost<In, Out, State>, "wire">;
   /** What connections share that have agreed on the same: few, as a server agrees on few things. */
-  readonly #hosts = new Map<
-    Agreement | undefined,
-    ConnectionHost<In, Out, State>
-  >();
+  readonly #hosts: ConnectionHost<In, Out, State>[] = [];
   readonly #admission: Admission;
   readonly #peers = new Set<Connection<In, Out, State>>();
   readonly #startedMs: number;
@@ -128,7 +129,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   #changed: Promise<void> = Promise.resolve();
   /** Connections that are being told why they are turned away. */
   readonly #refusing = new Set<Conn>();
-  readonly #greeter: Greeter<In, Out> | undefined;
+  readonly #preamble: Preamble<In, Out>;
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
   #aborted = false;
@@ -140,9 +141,11 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     const { wire, handler, limits, clock, overLimit } = parts;
     this.#startedMs = clock.now();
     this.#admission = new Admission(limits, overLimit === "wait", clock);
-    this.#greeter = wire instanceof Negotiated
-      ? new Greeter(wire, clock, limits.firstMessageMs)
-      : undefined;
+    this.#preamble = new Preamble(
+      wire,
+      clock,
+      Math.min(limits.handshakeMs, limits.firstMessageMs),
+    );
     this.#host = {
       handler,
       limits,
@@ -270,7 +273,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
             listener,
             this.#admission,
             (event) => this.#tell(event),
-            (conn, endpoint) => this.#take(conn, endpoint),
+            (conn, ...from) => this.#take(conn, ...from),
           ),
         );
       }
@@ -292,33 +295,40 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     await Promise.all(this.#accepting.splice(0));
   }
 
-  #take(conn: Conn, endpoint: string): void {
+  #take(conn: Conn, endpoint: string, listener: Listener): void {
     // Accepted just before the listener was closed.
     if (this.#aborted) return closeQuietly(conn);
     const limit = this.#admission.enter(sourceOf(conn, endpoint));
     if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
     const { wire } = this.#parts;
-    if (!(wire instanceof Negotiated)) {
+    if (!this.#preamble.isNeeded(listener) && !(wire instanceof Negotiated)) {
       return this.#begin(conn, endpoint, { wire, agreement: undefined });
     }
-    void this.#greet(conn, endpoint);
+    void this.#prepare(conn, endpoint, listener);
   }
 
-  /** Says hello on a connection, and begins to serve it if that comes to something. */
-  async #greet(conn: Conn, endpoint: string): Promise<void> {
+  /** Gets a connection through its preamble, and begins to serve it if that comes to something. */
+  async #prepare(
+    conn: Conn,
+    endpoint: string,
+    listener: Listener,
+  ): Promise<void> {
     let greeted: Greeted<In, Out>;
     try {
-      greeted = await this.#greeter!.greet(conn);
-    } catch (error) {
+      greeted = await this.#preamble.run(conn, listener);
+    } catch (failure) {
       const address = addressOf(conn, endpoint);
-      this.#tell({ type: "hello failed", endpoint, address, error });
+      const [type, error] = failure instanceof HandshakeError
+        ? ["handshake failed", failure.cause] as const
+        : ["hello failed", failure] as const;
+      this.#tell({ type, endpoint, address, error });
       this.#admission.leave(sourceOf(conn, endpoint));
       return;
     }
     if (this.#draining === undefined) {
       this.#begin(greeted.conn, endpoint, greeted);
     } else {
-      closeQuietly(conn);
+      closeQuietly(greeted.conn);
       this.#admission.leave(sourceOf(conn, endpoint));
     }
   }
@@ -329,10 +339,14 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     endpoint: string,
     { wire, agreement }: Agreed<In, Out>,
   ): void {
-    let host = this.#hosts.get(agreement);
+    const framing = conn.framed?.framing ?? wire.framing;
+    let host = this.#hosts.find((host) =>
+      host.agreement === agreement && host.wire.framing === framing
+    );
     if (host === undefined) {
-      host = { ...this.#host, wire, agreement };
-      this.#hosts.set(agreement, host);
+      const roadWire = framing === wire.framing ? wire : { ...wire, framing };
+      host = { ...this.#host, wire: roadWire, agreement };
+      this.#hosts.push(host);
     }
     this.counters.accepted++;
     const peer = new Connection(host, conn, endpoint);
@@ -392,7 +406,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     const { deadlineMs = 10_000, comeBackWithinMs = 0 } = options;
     this.#status = "draining";
     await this.#stopListening();
-    this.#greeter?.stop();
+    this.#preamble.stop();
     const connections = this.#peers.size;
     this.#tell({ type: "draining", connections, deadlineMs });
     const { clock, random } = this.#parts;

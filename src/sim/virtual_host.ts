@@ -129,6 +129,14 @@ export class VirtualHost {
 
   #roads(): Transports {
     const road = this.#parts.road(this.#process, this);
-    return { tcp: road, tls: road, unix: road, memory: road };
+    return {
+      tcp: road,
+      tls: road,
+      quic: road,
+      ws: road,
+      wss: road,
+      unix: road,
+      memory: road,
+    };
   }
 }

@@ -446,7 +446,7 @@ Deno.test("a sender that does not wait for a slow peer loses it at maxBufferedBy
 });
 
 Deno.test("a stopped process is a slow reader, and goes on when it goes on", async () => {
-  const group = new Group(JSON_WIRE, { maxWaitingBytes: 1 << 20 });
+  const group = new Group<unknown>({ maxWaitingBytes: 1 << 20 });
   await using scene = await Scene.open<unknown>(JSON_WIRE, "hello", {
     handler: { open: (peer) => group.add(peer) as undefined },
   });

@@ -39,7 +39,7 @@ interface Outcome {
 async function tell(options: GroupOptions<Message>): Promise<Outcome> {
   const folder = await Deno.makeTempDir({ prefix: "portolan-" });
   const recorder = new Recorder();
-  const group = new Group(WIRE, {
+  const group = new Group<Message>({
     maxWaitingBytes: 1_000_000,
     gap: (missed) => ({ missed }),
     ...options,

@@ -93,7 +93,7 @@ Deno.test("serve() and connect() talk as their hello has agreed", async () => {
 
 Deno.test("serve() agrees with each client on its own, and groups reach all of them", async () => {
   const all = wire();
-  const room = new Group<Message>(all, { gap: () => ({ say: "missed" }) });
+  const room = new Group<Message>({ gap: () => ({ say: "missed" }) });
   const { server } = await start({
     wire: all,
     handler: {
@@ -137,7 +137,7 @@ Deno.test("serve() agrees with each client on its own, and groups reach all of t
 
 Deno.test("Group.broadcast() reaches members that join and leave in one turn, each in its wire", async () => {
   const all = wire();
-  const room = new Group<Message>(all);
+  const room = new Group<Message>();
   const { server } = await start({
     wire: all,
     handler: { open: (peer) => void room.add(peer), message() {} },
@@ -176,7 +176,7 @@ Deno.test("Group.broadcast() reaches members that join and leave in one turn, ea
 
 Deno.test("Group.broadcast() tells nobody what does not fit the wire of one member", async () => {
   const all = wire();
-  const room = new Group<Message>(all);
+  const room = new Group<Message>();
   const { server } = await start({
     wire: all,
     handler: { open: (peer) => void room.add(peer), message() {} },

@@ -7,7 +7,6 @@ import {
 } from "../../src/server/group.ts";
 import { checkAsyncProperty, fc } from "../support/property.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { TEXT_WIRE, VirtualServer } from "../support/virtual_server.ts";
 import { turns } from "../support/wait.ts";
 
 /** How many play with the group. */
@@ -71,7 +70,7 @@ class Game implements AsyncDisposable {
       open: (peer) => void joining.push(peer),
       message() {},
     }, { limits });
-    const game = new Game(virtual, new Group(TEXT_WIRE, options));
+    const game = new Game(virtual, new Group<string>(options));
     for (let i = 0; i < PLAYERS; i++) game.clients.push(await virtual.dial());
     game.peers.push(...joining);
     return game;

@@ -25,7 +25,7 @@ async function trace(seed: number): Promise<string> {
     const { clock, random } = network;
     const wire = lengthPrefixed(json<Message>());
     const start = async () => {
-      const room = new Group<Message>(wire);
+      const room = new Group<Message>();
       await serve({
         ...network.host("server"),
         listen: "tcp://0.0.0.0:9999",

@@ -21,7 +21,7 @@ simulationTest(
     const { clock, random } = network;
     const policies: SlowMemberPolicy[] = ["drop oldest", "drop newest", "wait"];
     const slow = policies[drawInt(network, 0, 2)]!;
-    const room = new Group<News>(WIRE, {
+    const room = new Group<News>({
       slow,
       maxWaitingBytes: slow === "wait" ? 10_000_000 : 50_000,
       gap: (missed) => ({ missed }),

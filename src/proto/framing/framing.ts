@@ -17,10 +17,12 @@ export interface FramingOptions {
 export interface Deframer {
   /** The largest payload to accept; may be changed at any time and holds from the next frame on. */
   maxFrameBytes: number;
-  /** Offset of the payload of the frame that `next` found. */
+  /** Offset of the payload of the frame that `next` found; -1 if what it passed over has none for the program. */
   start: number;
   /** Offset after that payload. */
   end: number;
+  /** The payload, where it had to be made anew; undefined if it lies at `[start, end)`. */
+  readonly inflated?: Uint8Array | undefined;
   /** Bytes from `from` on that the current frame is known to need in all, header included; 0 while unknown. */
   wanted: number;
   /**

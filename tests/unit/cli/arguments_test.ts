@@ -130,7 +130,8 @@ Deno.test("parseCommand() refuses what is not an endpoint", () => {
   assertEquals(
     usageError(["--listen", "localhost"]),
     "Cannot use --listen: Cannot parse endpoint: tcp://HOST:PORT, " +
-      "tls://HOST:PORT, unix:/PATH or memory:NAME is expected: " +
+      "tls://HOST:PORT, quic://HOST:PORT, ws://HOST:PORT/PATH, " +
+      "wss://HOST:PORT/PATH, unix:/PATH or memory:NAME is expected: " +
       'current value is "localhost"',
   );
 });

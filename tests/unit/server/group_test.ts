@@ -19,7 +19,7 @@ async function withGroup(
   count: number,
   limits: { slowBytes?: number; maxBufferedBytes?: number } = {},
 ): Promise<Audience> {
-  const group = new Group(TEXT_WIRE, { name: "all", ...options });
+  const group = new Group<string>({ name: "all", ...options });
   const peers: TextPeer[] = [];
   const handler: Handler<string, string> = {
     open(peer) {
@@ -226,7 +226,7 @@ Deno.test("Group.add() refuses what is no connection of a server", async () => {
 
 Deno.test("Group refuses to coalesce without a key", () => {
   assertThrows(
-    () => new Group(TEXT_WIRE, { slow: "coalesce" }),
+    () => new Group<string>({ slow: "coalesce" }),
     TypeError,
     "the policy 'coalesce' needs a function: current value of 'key' is undefined",
   );
@@ -492,7 +492,7 @@ Deno.test("a member that lags for ever is still heard", async () => {
 Deno.test("a member of two groups gets what each of them tells, in order", async () => {
   await using audience = await withGroup({}, 1);
   const { group, peers: [peer], clients: [client] } = audience;
-  const other = new Group(TEXT_WIRE);
+  const other = new Group<string>();
   other.add(peer!);
   group.broadcast("a1");
   other.broadcast("b1");
@@ -506,7 +506,7 @@ Deno.test("a member of two groups gets what each of them tells, in order", async
 });
 
 Deno.test("a broadcast to very many members leaves turns to others", async () => {
-  const group = new Group(TEXT_WIRE);
+  const group = new Group<string>();
   await using virtual = await VirtualServer.start({
     open: (peer) => group.add(peer),
     message: (peer, message) => peer.send(message),

@@ -81,7 +81,7 @@ Deno.test("idleMs set by a handler that was left behind arms no timer", async ()
 });
 
 Deno.test("a group's last words that are too much end a connection once", async () => {
-  const group = new Group(TEXT_WIRE);
+  const group = new Group<string>();
   await using virtual = await VirtualServer.start({
     open: (peer) => group.add(peer),
     message(peer: Peer<string, string>) {
@@ -99,7 +99,7 @@ Deno.test("a group's last words that are too much end a connection once", async 
 });
 
 Deno.test("gap() that throws ends the connection that it was for", async () => {
-  const group = new Group(TEXT_WIRE, {
+  const group = new Group<string>({
     maxWaitingBytes: 10_000,
     gap: () => {
       throw new Error("No gap");
