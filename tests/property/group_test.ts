@@ -7,6 +7,7 @@ import {
 } from "../../src/server/group.ts";
 import { checkAsyncProperty, fc } from "../support/property.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { VirtualServer } from "../support/virtual_server.ts";
 import { turns } from "../support/wait.ts";
 
 /** How many play with the group. */
