@@ -69,6 +69,21 @@ export {
   type HelloRole,
   type HelloSecrets,
 } from "./hello/handshake.ts";
+export { formatIp, Networks, parseIp } from "./ip.ts";
+export type {
+  ProxyAddress,
+  ProxyHeader,
+  ProxyTls,
+} from "./proxy_protocol/header.ts";
+export {
+  type ReadProxyHeader,
+  readProxyHeader,
+  type ReadProxyHeaderOptions,
+} from "./proxy_protocol/read.ts";
+export {
+  writeProxyHeader,
+  type WriteProxyHeaderOptions,
+} from "./proxy_protocol/write.ts";
 export * from "./resilience/mod.ts";
 export { Timer, TimerWheel } from "./timer_wheel.ts";
 export { TokenBucket } from "./token_bucket.ts";
