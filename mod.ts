@@ -31,6 +31,8 @@ export * from "./src/io/mod.ts";
 export * from "./src/security/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/client/mod.ts";
+export * from "./src/proxy/mod.ts";
+export * from "./src/transfer/mod.ts";
 export * from "./src/sim/mod.ts";
 export * from "./src/observe/mod.ts";
 export * from "./src/cli/mod.ts";

@@ -1,9 +1,17 @@
-import { parseEndpoint, runMain, UsageError } from "../../mod.ts";
+import {
+  CLIENT_TLS_FLAGS,
+  parseEndpoint,
+  readClientTls,
+  readSecret,
+  runMain,
+  UsageError,
+} from "../../mod.ts";
 import { Chat } from "./connect/chat.ts";
 import { demonstrate } from "./connect/demo.ts";
 import { converse, evaluate } from "./connect/interactive.ts";
 import { measure } from "./connect/performance.ts";
 import { DEFAULT_HUB } from "./connect/session.ts";
+import type { LoginMessage } from "./messages.ts";
 
 await runMain({
   name: "connect",
@@ -64,9 +72,22 @@ await runMain({
       help: "Seconds to measure each",
       variable: false,
     },
-    ca: { type: "string", placeholder: "FILE", help: "Authority to trust" },
-    cert: { type: "string", placeholder: "FILE", help: "Own certificate" },
-    key: { type: "string", placeholder: "FILE", help: "Its private key" },
+    user: {
+      type: "string",
+      placeholder: "NAME",
+      help: "Log in with this account; its password is asked for",
+    },
+    passwordFile: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Where the password is",
+    },
+    tokenFile: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Log in with the token in this file",
+    },
+    ...CLIENT_TLS_FLAGS,
   },
   examples: [
     ["deno task connect", "Talk to the hub on this machine"],
@@ -80,20 +101,18 @@ await runMain({
       "Measure a hub; --json prints the figures for a program",
     ],
     ["echo ahoy | deno task connect", "Say a line to everybody"],
+    [
+      "deno task connect tls://127.0.0.1:9443 --ca .portolan/tls/ca.pem " +
+      "--user ada",
+      "Log in",
+    ],
   ],
 }, async (values, { output, signal }) => {
-  if ((values.cert === undefined) !== (values.key === undefined)) {
-    throw new UsageError("Cannot use --cert and --key one without the other");
-  }
-  const [ca, cert, key] = await Promise.all(
-    [values.ca, values.cert, values.key].map(readFile),
-  );
   const options = {
     to: values.endpoint,
     signal,
-    ...(ca === undefined ? {} : { caCerts: [ca] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    tls: await readClientTls(values),
+    login: await readLogin(values),
   };
   if (values.demo) return await demonstrate(options, output);
   if (values.performance) return await measure(options, values, output);
@@ -105,10 +124,37 @@ await runMain({
     : await converse(chat, signal);
 });
 
-async function readFile(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
+/** How to log in, if anything was said about it. */
+async function readLogin(
+  { user, passwordFile, tokenFile }: {
+    user?: string | undefined;
+    passwordFile?: string | undefined;
+    tokenFile?: string | undefined;
+  },
+): Promise<LoginMessage | undefined> {
+  if (tokenFile !== undefined) {
+    if (user !== undefined) {
+      throw new UsageError("Cannot use --user and --token-file together");
+    }
+    return { type: "login", token: await readLine(tokenFile) };
+  }
+  if (user === undefined) return undefined;
+  if (passwordFile !== undefined) {
+    return { type: "login", user, password: await readLine(passwordFile) };
+  }
+  if (!Deno.stdin.isTerminal()) {
+    throw new UsageError(
+      "Cannot ask for a password: the standard input is no terminal: --password-file is needed",
+    );
+  }
+  const password = await readSecret(`Password of ${user}: `);
+  return { type: "login", user, password };
+}
+
+/** The first line of a file. */
+async function readLine(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return (await Deno.readTextFile(path)).split(/\r?\n/, 1)[0]!;
   } catch (cause) {
     throw new Error(`Cannot read ${path}`, { cause });
   }

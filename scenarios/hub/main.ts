@@ -1,4 +1,9 @@
-import { type DrainOptions, runMain } from "../../mod.ts";
+import {
+  type DrainOptions,
+  readServerTls,
+  runMain,
+  SERVER_TLS_FLAGS,
+} from "../../mod.ts";
 import { natsAddress } from "./backplane.ts";
 import { metricsAddress, type Observed, serveMetrics } from "./metrics.ts";
 import { type HubSettings, openHub } from "./open.ts";
@@ -13,12 +18,41 @@ await runMain({
   summary: "Run the hub: a message server that many clients share.",
   listen: ["tcp://127.0.0.1:9999"],
   options: {
-    cert: {
+    ...SERVER_TLS_FLAGS,
+    users: {
       type: "string",
       placeholder: "FILE",
-      help: "Certificate chain for tls:// endpoints",
+      help: "Let in these accounts, with their passwords (deno task users)",
     },
-    key: { type: "string", placeholder: "FILE", help: "Its private key" },
+    tokens: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Let in bearers of tokens signed by these keys (deno task token)",
+    },
+    devices: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Let in these devices, with their secrets",
+    },
+    certificates: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Let in the holders of these client certificates",
+    },
+    guests: {
+      type: "boolean",
+      help: "Let in everybody else too, as guests",
+    },
+    rules: {
+      type: "string",
+      placeholder: "FILE",
+      help: "What each role may do; without it, everything",
+    },
+    audit: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Write down who comes in and what is denied (deno task audit)",
+    },
     maxConnections: {
       type: "integer",
       default: 10_000,
@@ -80,6 +114,14 @@ await runMain({
       "deno task hub --listen tls://0.0.0.0:9443 --cert cert.pem --key key.pem",
       "Serve it over TLS",
     ],
+    [
+      "deno task hub --listen ws://127.0.0.1:9980 --listen tcp://127.0.0.1:9999",
+      "Let browsers in, beside programs",
+    ],
+    [
+      "deno task hub --listen tls://0.0.0.0:9443 --users .portolan/users.json",
+      "Ask for a login",
+    ],
     ["deno task hub --workers 4", "Use four cores"],
     [
       "deno task hub --backplane nats://127.0.0.1:4222",
@@ -91,8 +133,9 @@ await runMain({
     ],
   ],
 }, async (values, { output, listening, stopped }) => {
-  const [cert, key] = await Promise.all([values.cert, values.key].map(read));
+  const tls = await readServerTls(values, values.listen, output);
   const { workers, backplane } = values;
+  const { users, tokens, devices, certificates, guests, rules, audit } = values;
   await using hub = await open({
     listen: values.listen,
     logLevel: values.logLevel,
@@ -101,8 +144,8 @@ await runMain({
       maxConnections: Math.ceil(values.maxConnections / workers),
       idleMs: values.idleSeconds * 1000,
     },
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    login: { users, tokens, devices, certificates, guests, rules, audit },
+    ...(tls === undefined ? {} : { tls }),
     ...(backplane === undefined ? {} : { backplane }),
   }, workers);
   await using metrics = values.metrics === undefined
@@ -141,13 +184,4 @@ async function open(settings: HubSettings, workers: number): Promise<Hubs> {
     drain: (options) => hub.drain(options),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
-}
-
-async function read(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new Error(`Cannot read ${path}`, { cause });
-  }
 }

@@ -18,7 +18,18 @@ export type ToHub =
   | { type: "join"; room: string }
   | { type: "leave"; room: string }
   | { type: "room_message"; room: string; content: unknown }
+  | LoginMessage
+  | { type: "logout" }
   | CustomMessage;
+
+/** How a client proves who it is, where the hub asks for that. */
+export type LoginMessage =
+  & { type: "login" }
+  & (
+    | { user: string; password: string }
+    | { token: string }
+    | { device: string; mac?: string }
+  );
 
 /** A message of a type that a program has registered a handler for. */
 export interface CustomMessage {
@@ -44,6 +55,9 @@ export type ErrorCode =
   | "too_many_rooms"
   | "too_many_connections"
   | "unavailable"
+  | "login_refused"
+  | "denied"
+  | "too_many_messages"
   | "handler_failed";
 
 /** Somebody in a list. */
@@ -95,10 +109,30 @@ export type FromHub =
     recipients: number;
     timestamp: string;
   } & MaybePartial
+  | {
+    type: "logged_in";
+    user: string;
+    roles: readonly string[];
+    method: string;
+    /** Logs in again, once; kept secret. */
+    session?: string;
+    /** When the login ends. */
+    expires?: string;
+  }
+  | { type: "challenge"; challenge: string }
+  | { type: "logged_out" }
   | { type: "gap"; missed: number }
   | { type: "name_lost"; name: string; code: "name_taken"; message: string }
   | { type: "going_away"; come_back_in_ms: number }
-  | { type: "error"; code: ErrorCode; message: string }
+  | {
+    type: "error";
+    code: ErrorCode;
+    message: string;
+    /** Why a login was refused. */
+    reason?: string;
+    /** When to try again. */
+    retry_after_ms?: number;
+  }
   | CustomMessage;
 
 /** The answer to `get_stats`. */

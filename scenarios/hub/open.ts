@@ -5,13 +5,19 @@
  */
 
 import { ConsoleHandler, getLogger, setup } from "@std/log";
-import { EndpointError, logEvents, type ServerLimits } from "../../mod.ts";
+import {
+  EndpointError,
+  logEvents,
+  type ServerLimits,
+  type ServerTlsOptions,
+} from "../../mod.ts";
 import {
   type Backplane,
   type HubsChanged,
   PortBackplane,
   type Ports,
 } from "./backplane.ts";
+import { type LoginSettings, openLogin } from "./login.ts";
 import { type Hub, type HubOptions, startHub } from "./server.ts";
 
 const LOG_LEVELS = {
@@ -27,10 +33,11 @@ export interface HubSettings {
   logLevel: keyof typeof LOG_LEVELS;
   maxFrameBytes: number;
   limits: ServerLimits;
-  cert?: string;
-  key?: string;
+  tls?: ServerTlsOptions;
   /** Whether other workers listen at the same endpoints. */
   reusePort?: boolean;
+  /** Who may come in. */
+  login?: LoginSettings;
   /** The URL of the backplane. */
   backplane?: string;
 }
@@ -45,7 +52,7 @@ export async function openHub(
   settings: HubSettings,
   ports?: Ports,
 ): Promise<OpenHub> {
-  const { logLevel, backplane: url, ...options } = settings;
+  const { logLevel, backplane: url, login: files, ...options } = settings;
   const level = LOG_LEVELS[logLevel];
   setup({
     handlers: { console: new ConsoleHandler(level) },
@@ -54,9 +61,12 @@ export async function openHub(
   await using stack = new AsyncDisposableStack();
   const backplane = await connectBackplane(url, ports);
   if (backplane !== undefined) stack.use(backplane);
+  const login = await openLogin(files ?? {});
+  if (login !== undefined) stack.use(login);
   const hub = stack.use(
     await start({
       ...options,
+      ...(login === undefined ? {} : { guard: login.guard }),
       observe: logEvents(getLogger("hub")),
       hubsChanged: logHubs,
       ...(backplane === undefined ? {} : { backplane }),

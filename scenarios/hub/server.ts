@@ -1,8 +1,11 @@
 import {
+  type AuthenticatedCallbacks,
   Group,
+  type HandlerCallbacks,
   lengthPrefixed,
   LocalProtocolError,
   type Peer,
+  type Principal,
   serve,
   type ServeOptions,
   type Server,
@@ -11,7 +14,7 @@ import { type Backplane, type HubsChanged, joinCluster } from "./backplane.ts";
 import { hubJson } from "./codec.ts";
 import { type CustomHandler, HubEngine } from "./engine.ts";
 import { refuse } from "./engine/answers.ts";
-import { Client } from "./engine/client.ts";
+import { Client, type Identity } from "./engine/client.ts";
 import type { Cluster } from "./engine/cluster.ts";
 import type { FromHub, ToHub } from "./messages.ts";
 
@@ -19,17 +22,24 @@ import type { FromHub, ToHub } from "./messages.ts";
 export interface HubOptions extends
   Pick<
     ServeOptions<ToHub, FromHub, Client>,
-    "listen" | "limits" | "observe" | "cert" | "key" | "reusePort" | "backlog"
+    "listen" | "limits" | "observe" | "tls" | "reusePort" | "backlog"
   > {
   /** Largest message in bytes. @default {1_048_576} */
   maxFrameBytes?: number;
   /** Handlers of message types of one's own. */
   handlers?: Readonly<Record<string, CustomHandler>>;
+  /** Puts a login before the handler. */
+  guard?: HubGuard;
   /** What joins this hub with others to one. */
   backplane?: Backplane;
   /** Is told of the other hubs. */
   hubsChanged?: HubsChanged;
 }
+
+/** Puts a login before a handler. */
+export type HubGuard = (
+  handler: AuthenticatedCallbacks<ToHub, FromHub, Client>,
+) => HandlerCallbacks<ToHub, FromHub, Client>;
 
 /** A running hub. */
 export type Hub = Server<ToHub, FromHub, Client>;
@@ -50,8 +60,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
-  const { handlers, maxFrameBytes, backplane: _, hubsChanged: __, ...serving } =
-    options;
+  const {
+    handlers,
+    maxFrameBytes,
+    guard = (handler) => handler as HandlerCallbacks<ToHub, FromHub, Client>,
+    backplane: _,
+    hubsChanged: __,
+    ...serving
+  } = options;
   const wire = lengthPrefixed(
     hubJson(),
     maxFrameBytes === undefined ? {} : { maxFrameBytes },
@@ -85,10 +101,13 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
       code: "too_many_connections",
       message: `the hub takes no more connections (${limit})`,
     }),
-    handler: {
-      open(peer) {
+    handler: guard({
+      open(peer, principal?: Principal) {
         everyone.add(peer);
-        return new Client();
+        return new Client(principal && identityOf(principal));
+      },
+      login(peer, principal) {
+        peer.state.identity = identityOf(principal);
       },
       message(peer, message) {
         try {
@@ -107,9 +126,13 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
       drain: (peer, { comeBackInMs }) =>
         peer.send({ type: "going_away", come_back_in_ms: comeBackInMs }),
       close: (peer) => engine.leave(peer),
-    },
+    }),
   });
   return hub;
+}
+
+function identityOf({ id, method }: Principal): Identity {
+  return { id, isGuest: method === "none" };
 }
 
 /** Milliseconds since 1970, read once for all messages of a turn: reading the clock costs as much as a short decode. */

@@ -82,7 +82,12 @@ export class HubWorkers implements AsyncDisposable {
       const given = ports[index]!;
       const answer = await workers[index]!.ask({
         type: "open",
-        settings: { ...settings, listen, reusePort: true },
+        settings: {
+          ...settings,
+          ...loginOfWorker(settings, index),
+          listen,
+          reusePort: true,
+        },
         ports: given,
       }, given.others.map(([, port]) => port));
       if (answer.type === "opened") return answer.endpoints;
@@ -126,6 +131,22 @@ export class HubWorkers implements AsyncDisposable {
     for (const worker of this.#workers) worker[Symbol.dispose]();
     return Promise.resolve();
   }
+}
+
+/** A worker has an audit log of its own, and no sessions: a client comes back to any of the workers. */
+function loginOfWorker(
+  { login }: HubSettings,
+  index: number,
+): Pick<HubSettings, "login"> {
+  if (login === undefined) return {};
+  const { audit } = login;
+  return {
+    login: {
+      ...login,
+      sessions: false,
+      ...(audit === undefined ? {} : { audit: `${audit}.${index + 1}` }),
+    },
+  };
 }
 
 /** Several hubs seen as one: their figures added up, listening while all of them are. */

@@ -14,7 +14,19 @@ interface Command {
 }
 
 /** Loads the module of each command. */
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([]);
+const COMMANDS = new Map<string, () => Promise<Command>>([
+  ["token", () => import("./commands/token.ts")],
+  ["users", () => import("./commands/users.ts")],
+  ["audit", () => import("./commands/audit.ts")],
+  ["cert", () => import("./commands/cert.ts")],
+  ["gateway", () => import("./commands/gateway.ts")],
+  ["options", () => import("./commands/options.ts")],
+  ["proxy", () => import("./commands/proxy.ts")],
+  ["send", () => import("./commands/send.ts")],
+  ["receive", () => import("./commands/receive.ts")],
+  ["get", () => import("./commands/get.ts")],
+  ["list", () => import("./commands/list.ts")],
+]);
 
 const [name = "", ...args] = Deno.args;
 const load = COMMANDS.get(name);

@@ -108,6 +108,14 @@ export class Client<In, Out = In> implements Peer<In, Out> {
     return this.#connection.address;
   }
 
+  get remoteAddr(): Deno.Addr {
+    return this.#connection.remoteAddr;
+  }
+
+  get localAddr(): Deno.Addr {
+    return this.#connection.localAddr;
+  }
+
   get endpoint(): string {
     return this.#connection.endpoint;
   }

@@ -21,6 +21,7 @@ import {
   type ConnectionLimits,
   DEFAULT_CONNECTION_LIMITS,
 } from "../io/limits.ts";
+import { reportWithoutSocket } from "../io/apply_socket_options.ts";
 import { roadMessages } from "../io/road_messages.ts";
 import type { Conn, TransportConnectOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
@@ -142,6 +143,7 @@ async function dial<In, Out>(
     ? timeout.signal
     : AbortSignal.any([signal, timeout.signal]);
   try {
+    reportWithoutSocket(endpoint, options.socket);
     const conn = await transports[endpoint.scheme].connect(endpoint, {
       ...options,
       messages: roadMessages(options.wire),

@@ -2,6 +2,19 @@ export { Client } from "./client.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { byKey, type Correlation, inOrder } from "./correlation.ts";
 export {
+  type Ladder,
+  ladder,
+  type LadderOptions,
+  networkByAddresses,
+  type WinnerStore,
+} from "./ladder.ts";
+export {
+  openQuic,
+  type OpenQuicOptions,
+  QuicRoad,
+  type QuicStreamOptions,
+} from "./quic_road.ts";
+export {
   type RequestOptions,
   Requests,
   RequestTimeoutError,

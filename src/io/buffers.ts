@@ -67,7 +67,7 @@ export function takeWriter(): ByteWriter {
 /** Gives a writer back once nothing reads its bytes any more. */
 export function returnWriter(writer: ByteWriter): void {
   if (writers.length >= MAX_IDLE) return;
-  if (writer.bytes.length > 4 * LARGEST_POOLED_BYTES) return;
+  if (writer.bytes.length > 5 * LARGEST_POOLED_BYTES) return;
   writer.truncate();
   writers.push(writer);
 }

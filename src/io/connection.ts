@@ -12,7 +12,12 @@ import type {
   Feed,
 } from "./connection_host.ts";
 import { type DeadlineOwner, Deadlines } from "./deadlines.ts";
-import { brokenProtocol, handlerFailure, readFailure } from "./endings.ts";
+import {
+  brokenProtocol,
+  handlerFailure,
+  peerClosed,
+  readFailure,
+} from "./endings.ts";
 import type { DrainNotice } from "./handler.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { ConnectionLimits } from "./limits.ts";
@@ -88,9 +93,12 @@ export class Connection<In, Out, State>
     });
   }
 
-  /** The peer's address as the transport tells it. */
   get remoteAddr(): Deno.Addr {
     return this.#conn.remoteAddr;
+  }
+
+  get localAddr(): Deno.Addr {
+    return this.#conn.localAddr;
   }
 
   get address(): string {
@@ -382,7 +390,7 @@ export class Connection<In, Out, State>
       }
       if (this.ending === undefined) await this.#lastWord;
       if (this.#lastWord !== undefined) this.#conclude({ cause: "shut down" });
-      else if (this.#receiver.ended) this.#conclude({ cause: "peer closed" });
+      else if (this.#receiver.ended) this.#conclude(peerClosed(this.#conn));
       else this.#conclude({ cause: "local closed" });
     } catch (error) {
       // A peer that left before it was let in is no failure of the handler's.

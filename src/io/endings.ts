@@ -1,5 +1,6 @@
 import { RemoteProtocolError } from "../proto/errors.ts";
 import { type Ending, Refusal } from "./peer.ts";
+import type { Conn } from "./transport.ts";
 
 /** The ending of a connection whose handler threw. */
 export function handlerFailure(error: unknown): Ending {
@@ -18,8 +19,18 @@ export function brokenProtocol(error: RemoteProtocolError): Ending {
     : { cause: "limit", reason: error.message, error };
 }
 
+/** The ending of a connection whose peer sends no more. */
+export function peerClosed({ peerReason: reason }: Conn): Ending {
+  return { cause: "peer closed", ...(reason === undefined ? {} : { reason }) };
+}
+
 /** The ending of a connection that could not be read. */
 export function readFailure(error: unknown): Ending {
+  // Some roads look into what they carry, and watch over the peer.
+  if (error instanceof RemoteProtocolError) return brokenProtocol(error);
+  if (error instanceof Deno.errors.TimedOut) {
+    return { cause: "timed out", reason: error.message, error };
+  }
   const reset = error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe ||

@@ -3,6 +3,7 @@ import type { Hello, HelloSecrets } from "../proto/hello/handshake.ts";
 import type { Agreed } from "../proto/hello/agreement.ts";
 import { alarm, type Clock } from "./clock.ts";
 import { closeQuietly } from "./close_quietly.ts";
+import { replay } from "./replay.ts";
 import type { Conn } from "./transport.ts";
 
 /** Read at once in a hello; most of them are shorter. */
@@ -51,7 +52,7 @@ export async function greet<In, Out>(
     const rest = hello.rest.slice();
     return {
       ...hello.outcome,
-      conn: rest.length === 0 ? conn : new ReplayingConn(conn, rest),
+      conn: replay(conn, rest),
     };
   } catch (error) {
     signal.throwIfAborted();
@@ -84,47 +85,9 @@ export async function sayLastWords(
   }
 }
 
-async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`. */
+export async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     at += await conn.write(bytes.subarray(at));
-  }
-}
-
-/** A connection some of whose bytes were read too early: they are read again first. */
-class ReplayingConn implements Conn {
-  readonly #conn: Conn;
-  #rest: Uint8Array;
-
-  constructor(conn: Conn, rest: Uint8Array) {
-    this.#conn = conn;
-    this.#rest = rest;
-  }
-
-  get remoteAddr(): Deno.Addr {
-    return this.#conn.remoteAddr;
-  }
-
-  get localAddr(): Deno.Addr {
-    return this.#conn.localAddr;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    if (this.#rest.length === 0) return this.#conn.read(into);
-    const count = Math.min(into.length, this.#rest.length);
-    into.set(this.#rest.subarray(0, count));
-    this.#rest = this.#rest.subarray(count);
-    return Promise.resolve(count);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#conn.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    return this.#conn.closeWrite();
-  }
-
-  close(): void {
-    this.#conn.close();
   }
 }

@@ -1,7 +1,12 @@
 import { abortable } from "./abortable.ts";
+import {
+  setConnectionOptions,
+  setListenerOptions,
+} from "./apply_socket_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
+import type { SocketOptions } from "./socket_options.ts";
 import type {
   Conn,
   Listener,
@@ -15,20 +20,27 @@ type TcpEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 class NetListener implements Listener {
   readonly endpoint: Endpoint;
   readonly #listener: Deno.TcpListener | Deno.TlsListener;
+  readonly #socket: SocketOptions;
 
   constructor(
     endpoint: TcpEndpoint,
     listener: Deno.TcpListener | Deno.TlsListener,
+    options: TransportListenOptions,
   ) {
     this.#listener = listener;
     const { port } = listener.addr as Deno.NetAddr;
     this.endpoint = { ...endpoint, port };
+    this.#socket = setListenerOptions(listener, options, this.endpoint);
   }
 
   async accept(): Promise<Conn> {
     const conn = await this.#listener.accept();
     // TLS connections of the runtime have no such method.
-    if ("setNoDelay" in conn) conn.setNoDelay(true);
+    if ("setNoDelay" in conn) {
+      const { keepAlive = false, noDelay = true } = this.#socket;
+      conn.setNoDelay(noDelay);
+      if (keepAlive) conn.setKeepAlive(true);
+    }
     return conn;
   }
 
@@ -60,14 +72,15 @@ export const netTransport: Transport = {
         tcpBacklog: options.backlog ?? 4096,
       };
       if (scheme === "tcp") {
-        return new NetListener(endpoint as TcpEndpoint, Deno.listen(shared));
+        const listener = Deno.listen(shared);
+        return new NetListener(endpoint as TcpEndpoint, listener, options);
       }
-      const { cert, key } = options;
-      if (cert === undefined || key === undefined) {
+      if (options.tls === undefined) {
         throw new TypeError("A certificate and a key are needed");
       }
+      const { cert, key } = options.tls;
       const listener = Deno.listenTls({ ...shared, cert, key });
-      return new NetListener(endpoint as TcpEndpoint, listener);
+      return new NetListener(endpoint as TcpEndpoint, listener, options);
     } catch (error) {
       throw new EndpointError("listen on", endpoint, error);
     }
@@ -75,7 +88,7 @@ export const netTransport: Transport = {
 
   async connect(endpoint, options: TransportConnectOptions) {
     const { scheme, hostname, port } = endpoint as TcpEndpoint;
-    const { signal, caCerts, cert, key } = options;
+    const { signal, tls: { caCerts, cert, key } = {} } = options;
     try {
       const tcp = await Deno.connect({
         hostname,
@@ -83,9 +96,11 @@ export const netTransport: Transport = {
         ...(signal === undefined ? {} : { signal }),
       });
       tcp.setNoDelay(true);
+      const again = scheme === "tls" && cert !== undefined && key !== undefined;
+      if (!again) setConnectionOptions(tcp, options, endpoint);
       if (scheme === "tcp") return tcp;
       const trusted = caCerts === undefined ? {} : { caCerts };
-      if (cert === undefined || key === undefined) {
+      if (!again) {
         return await startTls(tcp, { hostname, ...trusted }, signal);
       }
       // `startTls` ignores a client certificate, so this connection is made again by the call that sends it.
@@ -98,7 +113,12 @@ export const netTransport: Transport = {
         ...trusted,
       });
       try {
-        return await shakeHands(await abortable(connecting, signal), signal);
+        const tls = await shakeHands(
+          await abortable(connecting, signal),
+          signal,
+        );
+        setConnectionOptions(tls, options, endpoint);
+        return tls;
       } catch (error) {
         connecting.then(closeQuietly, () => {});
         throw error;

@@ -45,6 +45,10 @@ export interface Peer<In, Out, State = undefined>
   readonly id: number;
   /** The peer's address: `192.0.2.7:4242`, `[2001:db8::1]:4242`, or `unix#4` and `memory#4` with the id. */
   readonly address: string;
+  /** Its address as the road tells it. */
+  readonly remoteAddr: Deno.Addr;
+  /** Our address as the road tells it. */
+  readonly localAddr: Deno.Addr;
   /** The URL of the endpoint that it came in by, or that it was dialled at. */
   readonly endpoint: string;
   /** What the handler's `open` returned. */

@@ -35,6 +35,8 @@ export interface PeerIdentity {
   readonly cipher?: string | undefined;
   /** What ALPN agreed on. */
   readonly alpn?: string | undefined;
+  /** The WebSocket subprotocol that was agreed on. */
+  readonly subprotocol?: string | undefined;
   /** The server name that the client asked for (SNI). */
   readonly serverName?: string | undefined;
   /** The peer's certificate, verified; undefined if it showed none. */

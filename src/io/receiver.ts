@@ -118,7 +118,8 @@ export class Receiver<In> {
 
   /** Forgets what was received and not yet looked at. */
   discard(): void {
-    this.#inbox.from = this.#inbox.to;
+    const { bytes, from, to } = this.#inbox;
+    this.#inbox.from = this.#deframer.discard?.(bytes, from, to) ?? to;
   }
 
   /** Gives the buffer back, unless a read is still using it. */

@@ -2,6 +2,13 @@ import type { Deframer, Framing } from "../proto/framing/framing.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Ending } from "./peer.ts";
 import type { PeerIdentity } from "./peer_identity.ts";
+import type { QuicListenOptions, QuicOptions } from "./quic/options.ts";
+import type { SocketOptions } from "./socket_options.ts";
+import type { ClientTlsOptions, ServerTlsOptions } from "./tls/options.ts";
+import type {
+  WebSocketConnectOptions,
+  WebSocketListenOptions,
+} from "./web_socket/options.ts";
 
 /** A byte stream between two programs. `Deno.Conn` is one; so is each end of a `memory:` pair. */
 export interface Conn {
@@ -21,6 +28,8 @@ export interface Conn {
   readonly identity?: PeerIdentity | undefined;
   /** How messages are framed on a road that carries messages by itself; it takes the place of the wire's framing. */
   readonly framed?: RoadFraming | undefined;
+  /** What the road knows of why the peer ended, once it has; undefined where that says nothing. */
+  readonly peerReason?: string | undefined;
 }
 
 /** The framing of a road that carries messages by itself, such as WebSocket. */
@@ -48,8 +57,16 @@ export interface Listener {
   /**
    * Makes an accepted connection ready for messages, by a handshake; absent where there is none. Many run at once.
    * Closes `conn` and throws the reason when `signal` is aborted; closes it and says why when the peer breaks the rules.
+   * Undefined if the peer wanted no connection, and has got what it wanted: a web page, for example.
    */
-  shake?(conn: Conn, signal: AbortSignal): Promise<Conn>;
+  shake?(conn: Conn, signal: AbortSignal): Promise<Conn | undefined>;
+  /**
+   * Takes new connections by other TLS options from now on; those that stand are left as they are. Absent where there
+   * is no TLS.
+   *
+   * @throws {Error} If they cannot be used; then all goes on as before.
+   */
+  renew?(tls: ServerTlsOptions): Promise<void>;
   /** Stops listening; connections live on. */
   close(): void;
 }
@@ -60,10 +77,14 @@ export interface TransportListenOptions {
   backlog?: number;
   /** Several processes or workers share the port (Linux; needs `--unstable-net`). @default {false} */
   reusePort?: boolean;
-  /** Certificate chain in PEM, for `tls`. */
-  cert?: string;
-  /** Private key in PEM, for `tls`. */
-  key?: string;
+  /** Certificate, key and more; for `tls`, `wss` and `quic`, which need them. */
+  tls?: ServerTlsOptions;
+  /** Who may come in, compression and the like; for `ws` and `wss`. */
+  webSocket?: WebSocketListenOptions;
+  /** Options of the TCP sockets, which those that are accepted inherit. */
+  socket?: SocketOptions | undefined;
+  /** How QUIC connections are taken. */
+  quic?: QuicListenOptions;
   /** What the messages are; undefined for a stream of bytes. Set by `serve`. */
   messages?: RoadMessages | undefined;
 }
@@ -72,12 +93,14 @@ export interface TransportListenOptions {
 export interface TransportConnectOptions {
   /** Gives up when aborted. */
   signal?: AbortSignal;
-  /** Certificates to trust beside the system's, in PEM, for `tls`. */
-  caCerts?: string[];
-  /** Certificate chain of the client in PEM, for `tls`. */
-  cert?: string;
-  /** Private key of the client in PEM, for `tls`. */
-  key?: string;
+  /** What to trust and to show; for `tls`, `wss` and `quic`. */
+  tls?: ClientTlsOptions;
+  /** Header fields, compression and the like; for `ws` and `wss`. */
+  webSocket?: WebSocketConnectOptions;
+  /** Options of the TCP socket. */
+  socket?: SocketOptions | undefined;
+  /** How a QUIC connection is kept. */
+  quic?: QuicOptions;
   /** What the messages are; undefined for a stream of bytes. Set by `connect`. */
   messages?: RoadMessages | undefined;
 }

@@ -4,7 +4,7 @@ import { netTransport } from "./net.ts";
 import { quicTransport } from "./quic.ts";
 import type { Transport } from "./transport.ts";
 import { unixTransport } from "./unix.ts";
-import { webSocketTransport } from "./web_socket.ts";
+import { webSocketOver } from "./web_socket.ts";
 
 /** The road that each scheme of endpoint takes. */
 export type Transports = Record<Endpoint["scheme"], Transport>;
@@ -14,8 +14,8 @@ export const systemTransports: Transports = {
   tcp: netTransport,
   tls: netTransport,
   quic: quicTransport,
-  ws: webSocketTransport,
-  wss: webSocketTransport,
+  ws: webSocketOver(netTransport),
+  wss: webSocketOver(netTransport),
   unix: unixTransport,
   memory: memoryTransport,
 };

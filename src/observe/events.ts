@@ -1,6 +1,7 @@
 import type { RemoteProtocolError } from "../proto/errors.ts";
 import type { ConnectionLimitName } from "../io/connection_host.ts";
 import type { Ending } from "../io/peer.ts";
+import type { SocketOptionState } from "../io/socket_options.ts";
 
 /** Who an event is about. */
 export interface PeerReference {
@@ -16,6 +17,8 @@ export interface PeerReference {
 export type ServerEvent =
   /** An endpoint takes connections; told at the start and after `resume`. */
   | { type: "listening"; endpoint: string }
+  /** An option of sockets is not as it was asked for: the kernel made something else of it, or nothing sets it. */
+  | { type: "socket option"; endpoint: string; state: SocketOptionState }
   /** A connection was taken in. */
   | { type: "accepted"; peer: PeerReference }
   /** A connection was turned away by a limit. */

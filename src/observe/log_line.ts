@@ -1,3 +1,4 @@
+import { describeOptions } from "../io/socket_options.ts";
 import type { PeerReference, ServerEvent } from "./events.ts";
 
 /** A method of a logger, by how much the line matters. */
@@ -99,6 +100,15 @@ function describe(event: ServerEvent): LogLine {
         text: `${event.address} said no hello at ${event.endpoint}`,
         ...withDetail(reasonOf(event.error)),
         plural: "Hellos that failed",
+      };
+    case "socket option":
+      return {
+        level: "warn",
+        kind: `socket option: ${event.state.option}`,
+        subject: event.endpoint,
+        text: `Socket option at ${event.endpoint} is not as asked`,
+        ...withDetail(describeOptions([event.state])),
+        plural: `Times that ${event.state.option} was not as asked`,
       };
     case "waiting":
       return {

@@ -75,11 +75,13 @@ export class FrameReader<In> implements Iterable<In> {
 
   #next(): IteratorResult<In> {
     if (this.#failure !== undefined) throw this.#failure;
-    const end = this.#deframe();
-    if (end < 0) return { done: true, value: undefined };
-    this.#from = end;
-    const { start, end: payloadEnd } = this.#deframer;
-    const payload = this.#buffer.bytes.subarray(start, payloadEnd);
+    do {
+      const next = this.#deframe();
+      if (next < 0) return { done: true, value: undefined };
+      this.#from = next;
+    } while (this.#deframer.start < 0);
+    const { start, end, inflated } = this.#deframer;
+    const payload = inflated ?? this.#buffer.bytes.subarray(start, end);
     return { done: false, value: this.#wire.codec.decode(payload) };
   }
 

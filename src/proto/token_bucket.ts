@@ -34,6 +34,12 @@ export class TokenBucket {
       : new TokenBucket(ratePerSecond, ratePerSecond, nowMs);
   }
 
+  /** When all that can be saved up is there, if nothing more is taken. */
+  get fullAtMs(): number {
+    return this.#atMs +
+      (this.burst - this.#tokens) / this.ratePerSecond * 1000;
+  }
+
   /**
    * Takes `count` tokens, on credit if need be, and returns how many milliseconds to wait until the debt is paid: 0
    * while the rate is kept.

@@ -44,8 +44,15 @@ export class Beginning {
     this.#deny = new Networks(deny);
   }
 
-  /** Gets through it in time; closes `conn` and throws if that comes to nothing. */
-  async read(conn: Conn, endpoint: string, listener: Listener): Promise<Begun> {
+  /**
+   * Gets through it in time; undefined if the road itself has answered all that the peer wanted. Closes `conn` and throws
+   * if it comes to nothing.
+   */
+  async read(
+    conn: Conn,
+    endpoint: string,
+    listener: Listener,
+  ): Promise<Begun | undefined> {
     const timeout = new AbortController();
     const deadline = alarm(this.#clock, this.#timeoutMs, () => {
       timeout.abort(
@@ -54,8 +61,10 @@ export class Beginning {
       closeQuietly(conn);
     });
     try {
-      const client = await listener.shake?.(conn, timeout.signal) ?? conn;
-      return await this.#look(client, endpoint);
+      const client = listener.shake === undefined
+        ? conn
+        : await listener.shake(conn, timeout.signal);
+      return client && await this.#look(client, endpoint);
     } catch (error) {
       closeQuietly(conn);
       timeout.signal.throwIfAborted();

@@ -160,6 +160,7 @@ export class Proxy implements AsyncDisposable {
     let client = conn;
     try {
       const begun = await this.#beginning.read(conn, endpoint, listener);
+      if (begun === undefined) return;
       client = begun.client;
       const request = { ...begun.request, id: ++this.#lastId };
       const target = await this.#route(request);

@@ -29,7 +29,7 @@ export type Credentials =
 
 /** What an authenticator wants before it decides: the peer answers with credentials again. */
 export interface Challenge {
-  /** What to sign, in base64. */
+  /** What the answer is made from, in base64: random, and good for one answer. `deviceProof()` makes it. */
   readonly challenge: string;
 }
 

@@ -43,12 +43,34 @@ export class Preamble<In, Out> {
   }
 
   /**
-   * Gets through all of it; if that comes to nothing, tells the peer why, closes `conn` and throws.
+   * Gets through all of it; undefined if the peer wanted no connection. If it comes to nothing, tells the peer why,
+   * closes `conn` and throws.
    *
    * @throws {HandshakeError} If the handshake fails or takes too long.
    * @throws {HelloError} If the hello does.
    */
-  async run(conn: Conn, listener: Listener): Promise<Greeted<In, Out>> {
+  async run(
+    conn: Conn,
+    listener: Listener,
+  ): Promise<Greeted<In, Out> | undefined> {
+    return await this.#inTime(async (signal) => {
+      const shaken = await this.#shake(conn, listener, signal);
+      return shaken && await this.#greet(shaken, signal);
+    });
+  }
+
+  /** Shakes hands alone, to say why no more comes of it; undefined, and `conn` closed, if that fails. */
+  async shakeOnly(conn: Conn, listener: Listener): Promise<Conn | undefined> {
+    try {
+      return await this.#inTime((signal) =>
+        this.#shake(conn, listener, signal)
+      );
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #inTime<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const running = new AbortController();
     this.#running.add(running);
     const deadline = alarm(this.#clock, this.#timeoutMs, () => {
@@ -56,8 +78,7 @@ export class Preamble<In, Out> {
       running.abort(new HelloError("timed_out", reason));
     });
     try {
-      const shaken = await this.#shake(conn, listener, running.signal);
-      return await this.#greet(shaken, running.signal);
+      return await run(running.signal);
     } finally {
       this.#clock.cancel(deadline);
       this.#running.delete(running);
@@ -68,9 +89,10 @@ export class Preamble<In, Out> {
     conn: Conn,
     listener: Listener,
     signal: AbortSignal,
-  ): Promise<Conn> {
+  ): Promise<Conn | undefined> {
+    if (listener.shake === undefined) return conn;
     try {
-      return await listener.shake?.(conn, signal) ?? conn;
+      return await listener.shake(conn, signal);
     } catch (cause) {
       closeQuietly(conn);
       throw new HandshakeError("Cannot shake hands", { cause });

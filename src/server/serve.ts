@@ -4,7 +4,9 @@ import { type Clock, systemClock } from "../io/clock.ts";
 import { type Endpoint, parseEndpoint } from "../io/endpoint.ts";
 import type { Handler } from "../io/handler.ts";
 import { completeLimits } from "../io/limits.ts";
+import { reportWithoutSocket } from "../io/apply_socket_options.ts";
 import { roadMessages } from "../io/road_messages.ts";
+import { isUnmet, type SocketOptions } from "../io/socket_options.ts";
 import type { TransportListenOptions } from "../io/transport.ts";
 import { systemTransports, type Transports } from "../io/transports.ts";
 import type { ServerObserver } from "../observe/events.ts";
@@ -74,18 +76,24 @@ export async function serve<In, Out, State = undefined>(
       "Cannot serve: 'listen' must name an endpoint: current value is []",
     );
   }
+  const socket = options.socket && observed(options.socket, observe);
   const server = new Server<In, Out, State>({
     endpoints,
     wire,
     handler,
     limits: completeLimits<ServerLimits>(options.limits, DEFAULT_SERVER_LIMITS),
     overLimit: options.overLimit ?? "refuse",
-    listenOptions: { ...options, messages: roadMessages(wire) },
+    listenOptions: {
+      ...options,
+      socket,
+      messages: roadMessages(wire),
+    },
     observe,
     clock: options.clock ?? systemClock,
     transports: options.transports ?? systemTransports,
     random: options.random ?? Math.random,
   });
+  for (const endpoint of endpoints) reportWithoutSocket(endpoint, socket);
   await server.resume();
   if (signal !== undefined) {
     const drain = () => void server.drain();
@@ -94,4 +102,21 @@ export async function serve<In, Out, State = undefined>(
     void server.closed.then(() => signal.removeEventListener("abort", drain));
   }
   return server;
+}
+
+/** Options of sockets whose report is told to the observer too. */
+function observed(
+  options: SocketOptions,
+  observe: ServerObserver | undefined,
+): SocketOptions {
+  return {
+    ...options,
+    report(report) {
+      options.report?.(report);
+      const { endpoint } = report;
+      for (const state of report.options.filter(isUnmet)) {
+        observe?.({ type: "socket option", endpoint, state });
+      }
+    },
+  };
 }

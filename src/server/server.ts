@@ -299,7 +299,9 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     // Accepted just before the listener was closed.
     if (this.#aborted) return closeQuietly(conn);
     const limit = this.#admission.enter(sourceOf(conn, endpoint));
-    if (limit !== undefined) return void this.#refuse(conn, endpoint, limit);
+    if (limit !== undefined) {
+      return void this.#refuse(conn, endpoint, listener, limit);
+    }
     const { wire } = this.#parts;
     if (!this.#preamble.isNeeded(listener) && !(wire instanceof Negotiated)) {
       return this.#begin(conn, endpoint, { wire, agreement: undefined });
@@ -313,7 +315,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     endpoint: string,
     listener: Listener,
   ): Promise<void> {
-    let greeted: Greeted<In, Out>;
+    let greeted: Greeted<In, Out> | undefined;
     try {
       greeted = await this.#preamble.run(conn, listener);
     } catch (failure) {
@@ -325,12 +327,11 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       this.#admission.leave(sourceOf(conn, endpoint));
       return;
     }
-    if (this.#draining === undefined) {
-      this.#begin(greeted.conn, endpoint, greeted);
-    } else {
-      closeQuietly(greeted.conn);
-      this.#admission.leave(sourceOf(conn, endpoint));
+    if (greeted !== undefined && this.#draining === undefined) {
+      return this.#begin(greeted.conn, endpoint, greeted);
     }
+    if (greeted !== undefined) closeQuietly(greeted.conn);
+    this.#admission.leave(sourceOf(conn, endpoint));
   }
 
   /** Serves a connection. */
@@ -366,31 +367,34 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   async #refuse(
     conn: Conn,
     endpoint: string,
+    listener: Listener,
     limit: "maxConnections" | "maxConnectionsPerSource",
   ): Promise<void> {
     this.counters.refused++;
     const address = addressOf(conn, endpoint);
     this.#tell({ type: "refused", endpoint, address, limit });
-    const words = this.#refusing.size < MAX_REFUSING
-      ? this.#refusal(limit)
-      : undefined;
-    if (words === undefined) return conn.close();
+    const { wire, overLimit, clock } = this.#parts;
+    const isTold = wire instanceof Negotiated || typeof overLimit !== "string";
+    if (!isTold || this.#refusing.size >= MAX_REFUSING) return conn.close();
     this.#refusing.add(conn);
-    await sayLastWords(conn, words, this.#parts.clock);
+    const ready = await this.#preamble.shakeOnly(conn, listener);
+    const words = ready && this.#refusal(limit, ready);
+    if (words !== undefined) await sayLastWords(ready!, words, clock);
     this.#refusing.delete(conn);
   }
 
   /** What a connection beyond `limit` is told, if anything. */
   #refusal(
     limit: "maxConnections" | "maxConnectionsPerSource",
+    { framed }: Conn,
   ): Uint8Array | undefined {
     const { wire, overLimit } = this.#parts;
     if (wire instanceof Negotiated) {
       return wire.refusal(limit, "the server has no room");
     }
-    return typeof overLimit === "string"
-      ? undefined
-      : encodeFrame(wire, overLimit(limit));
+    if (typeof overLimit === "string") return undefined;
+    const { framing = wire.framing } = framed ?? {};
+    return encodeFrame({ ...wire, framing }, overLimit(limit));
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Clock } from "../io/clock.ts";
 import type { Transport } from "../io/transport.ts";
 import type { Transports } from "../io/transports.ts";
+import { webSocketOver } from "../io/web_socket.ts";
 import { VirtualProcess } from "./virtual_process.ts";
 
 /** What a host asks of its network. */
@@ -129,12 +130,18 @@ export class VirtualHost {
 
   #roads(): Transports {
     const road = this.#parts.road(this.#process, this);
+    const webSocket = webSocketOver(road, {
+      clock: this.clock,
+      fillRandom: (bytes) => {
+        bytes.forEach((_, at) => bytes[at] = this.random() * 256);
+      },
+    });
     return {
       tcp: road,
       tls: road,
       quic: road,
-      ws: road,
-      wss: road,
+      ws: webSocket,
+      wss: webSocket,
       unix: road,
       memory: road,
     };

@@ -19,4 +19,22 @@ transportSuite({
   name: "unix",
   listen: () => `unix:${folder}/${++count}.sock`,
 });
+transportSuite({
+  name: "ws",
+  listen: () => "ws://127.0.0.1:0/chart",
+  clientFrameBytes: 4,
+});
+transportSuite({
+  name: "wss",
+  listen: () => "wss://127.0.0.1:0/chart",
+  listenOptions: SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+  clientFrameBytes: 4,
+});
 transportSuite({ name: "memory", listen: () => `memory:suite${++count}` });
+transportSuite({
+  name: "quic",
+  listen: () => "quic://127.0.0.1:0",
+  listenOptions: SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+});

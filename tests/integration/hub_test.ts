@@ -12,9 +12,22 @@ hubSuite({ name: "tcp", listen: () => "tcp://127.0.0.1:0" });
 hubSuite({ name: "tcp over IPv6", listen: () => "tcp://[::1]:0" });
 hubSuite({ name: "unix", listen: () => `unix:${folder}/${++count}.sock` });
 hubSuite({ name: "memory", listen: () => `memory:hub suite ${++count}` });
+hubSuite({ name: "ws", listen: () => "ws://127.0.0.1:0" });
+hubSuite({
+  name: "wss",
+  listen: () => "wss://127.0.0.1:0",
+  listenOptions: SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+});
 hubSuite({
   name: "tls",
   listen: () => "tls://127.0.0.1:0",
+  listenOptions: SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+});
+hubSuite({
+  name: "quic",
+  listen: () => "quic://127.0.0.1:0",
   listenOptions: SERVER_TLS,
   connectOptions: CLIENT_TLS,
 });

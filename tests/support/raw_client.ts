@@ -1,6 +1,7 @@
 import { parseEndpoint } from "../../src/io/endpoint.ts";
 import type { Conn, TransportConnectOptions } from "../../src/io/transport.ts";
 import { systemTransports } from "../../src/io/transports.ts";
+import { FramedConn } from "./framed_conn.ts";
 import { utf8 } from "./three_ways.ts";
 import { within } from "./wait.ts";
 
@@ -18,6 +19,9 @@ export class RawClient implements Disposable {
     options: TransportConnectOptions = {},
   ): Promise<RawClient> {
     const endpoint = parseEndpoint(to);
+    if (endpoint.scheme === "ws" || endpoint.scheme === "wss") {
+      return new RawClient(await FramedConn.connect(endpoint, options));
+    }
     const road = systemTransports[endpoint.scheme];
     return new RawClient(await road.connect(endpoint, options));
   }

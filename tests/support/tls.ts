@@ -5,7 +5,9 @@ function read(name: string): string {
 }
 
 /** A certificate for localhost and its addresses, as a server takes it. */
-export const SERVER_TLS = { cert: read("cert.pem"), key: read("key.pem") };
+export const SERVER_TLS = {
+  tls: { cert: read("cert.pem"), key: read("key.pem") },
+};
 
 /** What a client needs to trust that server. */
-export const CLIENT_TLS = { caCerts: [read("ca.pem")] };
+export const CLIENT_TLS = { tls: { caCerts: [read("ca.pem")] } };

@@ -7,7 +7,12 @@
 import type { ClientStatus, Output } from "../../../mod.ts";
 import type { FromHub, ToHub } from "../messages.ts";
 import { inline, others, renderIncoming } from "./render.ts";
-import { type AskOptions, HubSession, type SessionOptions } from "./session.ts";
+import {
+  type AskOptions,
+  HubSession,
+  RefusedError,
+  type SessionOptions,
+} from "./session.ts";
 
 /** Whom lines without a slash are for. */
 export type Target =
@@ -78,7 +83,25 @@ export class Chat implements AsyncDisposable {
         : {}),
     });
     chat = new Chat(session, output, stay);
+    const { login } = options;
+    if (login !== undefined && "user" in login) {
+      await chat.#callLike(login.user);
+    }
     return chat;
+  }
+
+  /** Takes the name of the account, unless another of its clients has it. */
+  async #callLike(user: string): Promise<void> {
+    try {
+      const { name } = await this.session.ask<"identify">({
+        type: "identify",
+        name: user,
+      });
+      this.name = name;
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      this.output.error(inline(error.message));
+    }
   }
 
   /** Takes name and rooms again on a new connection. */

@@ -16,7 +16,12 @@ import {
   lengthPrefixed,
   type PersistentClient,
 } from "../../../mod.ts";
-import { type FromHub, isAnswer, type ToHub } from "../messages.ts";
+import {
+  type FromHub,
+  isAnswer,
+  type LoginMessage,
+  type ToHub,
+} from "../messages.ts";
 
 /** Where `deno task hub` listens. */
 export const DEFAULT_HUB = "tcp://127.0.0.1:9999";
@@ -35,11 +40,13 @@ export class RefusedError extends Error {
 
 /** Options of {@linkcode HubSession.open}. */
 export interface SessionOptions
-  extends Pick<ConnectOptions<FromHub, ToHub>, "caCerts" | "cert" | "key"> {
+  extends Pick<ConnectOptions<FromHub, ToHub>, "tls"> {
   /** Where the hub is. */
   to: string;
   /** Gives up connecting when aborted. */
   signal?: AbortSignal;
+  /** Proves who we are, on every connection, before anything else. */
+  login?: LoginMessage | undefined;
   /** Called with what the hub sends without being asked. */
   message?: (message: FromHub) => void;
   /** Makes a connection that is made again when it is lost. */
@@ -66,6 +73,8 @@ const ANSWERS = {
   join: "joined",
   leave: "left",
   room_message: "room_message_sent",
+  login: "logged_in",
+  logout: "logged_out",
 } as const;
 
 type RequestType = keyof typeof ANSWERS;
@@ -118,7 +127,7 @@ export class HubSession implements AsyncDisposable {
    */
   static async open(options: SessionOptions): Promise<HubSession> {
     const waiting: AnswerKey[] = [];
-    const { to, stay } = options;
+    const { to, stay, login } = options;
     const common = {
       message: () => {},
       ...options,
@@ -129,17 +138,18 @@ export class HubSession implements AsyncDisposable {
     };
     try {
       const client = stay === undefined
-        ? await connect<FromHub, ToHub>(common)
+        ? await logIn(await connect<FromHub, ToHub>(common), login)
         : await keepConnected<FromHub, ToHub>({
           ...common,
           heartbeat: {
             message: (ttlMs) => ({ type: "ping", ttl_ms: ttlMs }),
           },
           comeBackInMs,
-          session(fresh) {
+          async session(fresh) {
             // Answers to what was asked before the loss will not come.
             waiting.length = 0;
-            return stay.restore((request) => fresh.request(request));
+            await logIn(fresh, login);
+            await stay.restore((request) => fresh.request(request));
           },
         });
       if (stay !== undefined && "status" in client) {
@@ -194,6 +204,25 @@ export class HubSession implements AsyncDisposable {
       if (index !== -1) this.#waiting.splice(index, 1);
     }
   }
+}
+
+/** Proves to a hub who we are, on a connection that has just been made. */
+async function logIn<
+  C extends Pick<Client<FromHub, ToHub>, "request" | "close">,
+>(
+  client: C,
+  login: LoginMessage | undefined,
+): Promise<C> {
+  if (login === undefined) return client;
+  const answer = await client.request(login);
+  if (answer.type !== "error") return client;
+  await client.close();
+  const reason = answer["reason"];
+  const why = typeof reason === "string" ? `: ${reason}` : "";
+  throw new RefusedError(
+    String(answer["code"]),
+    `Cannot log in${why}`,
+  );
 }
 
 /**

@@ -18,8 +18,18 @@ export interface HubPeer extends Answered {
   readonly state: Client;
 }
 
+/** Who a client is, where the hub asks for a login. */
+export interface Identity {
+  /** The name of its account. */
+  readonly id: string;
+  /** It has none. */
+  readonly isGuest: boolean;
+}
+
 /** What the hub knows of one client. */
 export class Client {
+  /** Who it has proved to be; undefined where nobody is asked. */
+  identity: Identity | undefined;
   /** Its unique name, if it has one. */
   name: string | undefined;
   /** Its address, once somebody may know it. */
@@ -32,4 +42,9 @@ export class Client {
   owed: Owed | undefined;
   /** Whether it is gone. */
   hasLeft = false;
+
+  /** A client that has just come. */
+  constructor(identity?: Identity) {
+    this.identity = identity;
+  }
 }

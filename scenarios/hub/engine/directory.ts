@@ -9,7 +9,7 @@ import { answer, missing, refuse } from "./answers.ts";
 import type { HubPeer } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import { gather } from "./gather.ts";
-import { isName, nameKey } from "./names.ts";
+import { GUEST_PREFIX, isName, nameKey } from "./names.ts";
 import type { HubWorld } from "./world.ts";
 
 /** What one hub adds to the list of all clients. */
@@ -62,7 +62,20 @@ export class Directory<P extends HubPeer> {
   /** Answers `identify`; a promise if other hubs have to agree. */
   identify(peer: P, name: unknown): void | Promise<void> {
     if (typeof name !== "string") return missing(peer, "name");
-    if (!isName(name)) {
+    const { identity } = peer.state;
+    const isOwn = identity !== undefined && !identity.isGuest &&
+      nameKey(identity.id) === nameKey(name);
+    if (identity !== undefined && !isOwn) {
+      const { isGuest, id } = identity;
+      if (!isGuest) {
+        return refuse(peer, "denied", `your account has the name ${id}`);
+      }
+      if (!nameKey(name).startsWith(GUEST_PREFIX)) {
+        const message = `without a login a name begins with "${GUEST_PREFIX}"`;
+        return refuse(peer, "denied", message);
+      }
+    }
+    if (!isOwn && !isName(name)) {
       return refuse(
         peer,
         "invalid_name",

@@ -12,6 +12,9 @@ export function isName(name: string): boolean {
   return NAME_REGEXP.test(name);
 }
 
+/** What a client without an account is called begins so, so that nobody takes it for an account. */
+export const GUEST_PREFIX = "guest";
+
 /** Names that differ only in case or in the way they are encoded are one. */
 export function nameKey(name: string): string {
   return name.normalize("NFKC").toLowerCase();

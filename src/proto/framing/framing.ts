@@ -39,6 +39,11 @@ export interface Deframer {
    * @throws {RemoteProtocolError} (`truncated`) If what is left is not a frame.
    */
   finish(bytes: Uint8Array, from: number, to: number): number;
+  /**
+   * Passes over `bytes[from, to)` once nobody wants messages any more, and returns the offset after what need not be
+   * shown again; absent where none of it matters. A road's own frames may still tell of the end.
+   */
+  discard?(bytes: Uint8Array, from: number, to: number): number;
 }
 
 /** How frames are laid out in a byte stream. Stateless; per-connection state lives in the {@linkcode Deframer}. */

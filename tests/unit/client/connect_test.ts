@@ -208,15 +208,20 @@ Deno.test("connect() refuses a server whose certificate it does not trust", asyn
   });
   assertEquals(client.ending, undefined);
   // With a certificate of its own as well, and with an authority that is none.
-  const { cert, key } = SERVER_TLS;
+  const { cert, key } = SERVER_TLS.tls;
   for (const own of [{}, { cert, key }]) {
-    const options = { to: server.endpoint, wire: TEXT_WIRE, ...own };
-    await assertRejects(() => connect(options), EndpointError);
+    const options = { to: server.endpoint, wire: TEXT_WIRE };
     await assertRejects(
-      () => connect({ ...options, caCerts: ["no certificate"] }),
+      () => connect({ ...options, tls: own }),
       EndpointError,
     );
-    await using trusting = await connect({ ...options, ...CLIENT_TLS });
+    const wrong = { ...own, caCerts: ["no certificate"] };
+    await assertRejects(
+      () => connect({ ...options, tls: wrong }),
+      EndpointError,
+    );
+    const tls = { ...own, ...CLIENT_TLS.tls };
+    await using trusting = await connect({ ...options, tls });
     assertEquals(trusting.ending, undefined);
   }
 });

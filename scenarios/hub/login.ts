@@ -1,0 +1,236 @@
+/**
+ * Who may come in to the hub, and what they may do.
+ *
+ * @module
+ */
+
+import { getLogger } from "@std/log";
+import {
+  type Action,
+  type AuditSink,
+  authenticated,
+  type Authenticator,
+  certificateLogin,
+  type CertificateRule,
+  type Credentials,
+  deviceLogin,
+  devicesFile,
+  jwtTokens,
+  openAuditLog,
+  passwords,
+  type Principal,
+  readRules,
+  type Rules,
+  type Session,
+  type SessionAnswers,
+  Sessions,
+  sessionTokens,
+  tokenKeysFile,
+  UsersFile,
+  withSession,
+} from "../../mod.ts";
+import type { Client } from "./engine/client.ts";
+import type { FromHub, ToHub } from "./messages.ts";
+import type { HubGuard } from "./server.ts";
+
+/** What devices sign that mean to talk to a hub. */
+export const HUB_SERVER = "portolan-hub";
+
+/** The files that say who may come in; each adds a way to log in. */
+export interface LoginSettings {
+  /** Accounts with passwords. */
+  users?: string | undefined;
+  /** Public keys of whoever issues tokens. */
+  tokens?: string | undefined;
+  /** Who issues them. @default {"portolan"} */
+  tokenIssuer?: string | undefined;
+  /** For whom. @default {"portolan"} */
+  tokenAudience?: string | undefined;
+  /** Devices and their secrets. */
+  devices?: string | undefined;
+  /** Which certificates are whom. */
+  certificates?: string | undefined;
+  /** Lets in those who do not log in, as guests. @default {false} */
+  guests?: boolean | undefined;
+  /** What each role may do; without it everybody who is in may do everything. */
+  rules?: string | undefined;
+  /** Where the audit log is written. */
+  audit?: string | undefined;
+  /** Whether a login with a password begins a session, whose token logs in again. @default {true} */
+  sessions?: boolean | undefined;
+}
+
+/** A login that is ready, and what has to be closed after it. */
+export interface OpenLogin extends AsyncDisposable {
+  /** Puts it before the hub's handler. */
+  readonly guard: HubGuard;
+}
+
+/** Reads the files of a login; undefined if clients are asked for nothing. */
+export async function openLogin(
+  settings: LoginSettings,
+): Promise<OpenLogin | undefined> {
+  const sessions = new Sessions();
+  const authenticators = await openAuthenticators(settings, sessions);
+  if (authenticators.length === 0) {
+    refuseWithout("guests", settings.guests === true);
+    refuseWithout("rules", settings.rules !== undefined);
+    return undefined;
+  }
+  const rules = settings.rules === undefined
+    ? undefined
+    : await readRules(settings.rules);
+  const audit = settings.audit === undefined
+    ? undefined
+    : await openAuditLog(settings.audit);
+  const guests = settings.guests === true;
+  return {
+    guard: guardWith({ authenticators, sessions, guests, rules, audit }),
+    async [Symbol.asyncDispose](): Promise<void> {
+      await audit?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function refuseWithout(option: string, isGiven: boolean): void {
+  if (!isGiven) return;
+  throw new TypeError(
+    `Cannot use --${option} without a way to log in: one of --users, --tokens, --devices, --certificates is needed`,
+  );
+}
+
+async function openAuthenticators(
+  settings: LoginSettings,
+  sessions: Sessions,
+): Promise<Authenticator[]> {
+  const { users, tokens, devices, certificates } = settings;
+  const { tokenIssuer = "portolan", tokenAudience = "portolan" } = settings;
+  const onFault = ({ message }: Error) =>
+    getLogger("hub").warn("{message}", { message });
+  const authenticators: Authenticator[] = [];
+  if (users !== undefined) {
+    const file = await UsersFile.open(users, { onFault });
+    const byPassword = passwords({ users: file, onFault });
+    if (settings.sessions === false) authenticators.push(byPassword);
+    else {
+      authenticators.push(
+        withSession(byPassword, sessions),
+        sessionTokens(sessions),
+      );
+    }
+  }
+  if (tokens !== undefined) {
+    authenticators.push(jwtTokens({
+      keys: await tokenKeysFile(tokens, { onFault }),
+      issuer: tokenIssuer,
+      audience: tokenAudience,
+    }));
+  }
+  if (devices !== undefined) {
+    const file = await devicesFile(devices, { onFault });
+    authenticators.push(deviceLogin({ devices: file, server: HUB_SERVER }));
+  }
+  if (certificates !== undefined) {
+    const map = await readCertificateRules(certificates);
+    authenticators.push(certificateLogin({ map }));
+  }
+  return authenticators;
+}
+
+async function readCertificateRules(path: string): Promise<CertificateRule[]> {
+  try {
+    const rules = JSON.parse(await Deno.readTextFile(path));
+    if (Array.isArray(rules)) return rules;
+    throw new TypeError("A list of rules is expected");
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}`, { cause });
+  }
+}
+
+function guardWith({ authenticators, sessions, guests, rules, audit }: {
+  authenticators: Authenticator[];
+  sessions: Sessions;
+  guests: boolean;
+  rules: Rules | undefined;
+  audit: AuditSink | undefined;
+}): HubGuard {
+  return (handler) =>
+    authenticated<ToHub, FromHub, Client>({
+      authenticators,
+      credentials: credentialsIn,
+      isLogout: (message) => message?.type === "logout",
+      loggedOut: ({ grant }) => isSession(grant) && sessions.end(grant.token),
+      action: actionOf,
+      answer: ANSWERS,
+      ...(rules === undefined ? {} : { rules }),
+      ...(audit === undefined ? {} : { audit }),
+      ...(guests ? { anonymous: { roles: ["guest"] } } : {}),
+    }, handler);
+}
+
+/** What a client shows; its shape is not to be trusted. */
+function credentialsIn(message: ToHub): Credentials | undefined {
+  if (message?.type !== "login") return undefined;
+  const { user, password, token, device, mac } = message as Record<
+    string,
+    unknown
+  >;
+  if (typeof user === "string" && typeof password === "string") {
+    return { type: "password", user, password };
+  }
+  if (typeof token === "string") return { type: "token", token };
+  if (typeof device !== "string") return undefined;
+  return typeof mac === "string"
+    ? { type: "device proof", device, mac }
+    : { type: "device", device };
+}
+
+/** What a message does, for the rules: rooms are groups. */
+function actionOf(message: ToHub): Action {
+  const { type, room } = (message ?? {}) as Record<string, unknown>;
+  return {
+    type: typeof type === "string" ? type : "",
+    ...(typeof room === "string" ? { groups: [room] } : {}),
+  };
+}
+
+const ANSWERS: SessionAnswers<ToHub, FromHub> = {
+  accepted: loggedIn,
+  challenge: ({ challenge }) => ({ type: "challenge", challenge }),
+  refused: ({ code, message, retryAfterMs }) => ({
+    type: "error",
+    code: "login_refused",
+    message,
+    reason: code,
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+  }),
+  denied: ({ reason }) => ({ type: "error", code: "denied", message: reason }),
+  limited: (retryAfterMs) => ({
+    type: "error",
+    code: "too_many_messages",
+    message: "too many messages",
+    retry_after_ms: retryAfterMs,
+  }),
+  loggedOut: () => ({ type: "logged_out" }),
+};
+
+function loggedIn(principal: Principal): FromHub {
+  const { id, roles, method, grant } = principal;
+  const expiresAtMs = isSession(grant)
+    ? grant.expiresAtMs
+    : principal.expiresAtMs;
+  return {
+    type: "logged_in",
+    user: id,
+    roles,
+    method,
+    ...(isSession(grant) ? { session: grant.token } : {}),
+    ...(expiresAtMs === undefined
+      ? {}
+      : { expires: new Date(expiresAtMs).toISOString() }),
+  };
+}
+
+function isSession(grant: unknown): grant is Session {
+  return grant !== null && typeof grant === "object" && "token" in grant;
+}

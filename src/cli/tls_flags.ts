@@ -1,0 +1,173 @@
+/**
+ * The options by which servers and clients of the suite speak TLS.
+ *
+ * @module
+ */
+
+import { parseEndpoint } from "../io/endpoint.ts";
+import type { ClientTlsOptions, ServerTlsOptions } from "../io/tls/options.ts";
+import {
+  DEFAULT_CERTIFICATE_FOLDER,
+  developmentCertificate,
+  howToTrust,
+} from "../security/certificates/development_certificate.ts";
+import { readRevocationList } from "../security/certificates/revocation_list.ts";
+import { UsageError } from "./arguments.ts";
+import type { Output } from "./output.ts";
+
+/** Options of a server that can speak TLS. */
+export const SERVER_TLS_FLAGS = {
+  cert: {
+    type: "string",
+    placeholder: "FILE",
+    help: "Certificate chain for TLS; without it, one for development is made",
+  },
+  key: { type: "string", placeholder: "FILE", help: "Its private key" },
+  clientCa: {
+    type: "string",
+    placeholder: "FILE",
+    help: "Let in only clients whose certificates this authority has signed",
+  },
+  clientCrl: {
+    type: "string",
+    placeholder: "FILE",
+    help: "Certificates that this authority has revoked",
+  },
+} as const;
+
+/** The values of {@linkcode SERVER_TLS_FLAGS}. */
+export type ServerTlsValues = {
+  readonly [Name in keyof typeof SERVER_TLS_FLAGS]?: string | undefined;
+};
+
+/** Options of a client that can speak TLS. */
+export const CLIENT_TLS_FLAGS = {
+  ca: { type: "string", placeholder: "FILE", help: "Authority to trust" },
+  cert: { type: "string", placeholder: "FILE", help: "Own certificate" },
+  key: { type: "string", placeholder: "FILE", help: "Its private key" },
+} as const;
+
+/** The values of {@linkcode CLIENT_TLS_FLAGS}. */
+export type ClientTlsValues = {
+  readonly [Name in keyof typeof CLIENT_TLS_FLAGS]?: string | undefined;
+};
+
+const TLS_SCHEMES: ReadonlySet<string> = new Set(["tls", "wss", "quic"]);
+
+/** Whether an endpoint is spoken to over TLS. */
+export function isTlsEndpoint(url: string): boolean {
+  return TLS_SCHEMES.has(parseEndpoint(url).scheme);
+}
+
+/**
+ * What a server's options say about TLS; undefined if none of `endpoints` speaks it. Without a certificate one for
+ * development is made, and how to trust it is printed once.
+ *
+ * @throws {UsageError} If options are missing that belong together.
+ * @throws {Error} If a file cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { readServerTls } from "./tls_flags.ts";
+ * import { Output } from "./output.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const output = new Output({ write() {} });
+ * assertEquals(
+ *   await readServerTls({}, ["tcp://127.0.0.1:9999"], output),
+ *   undefined,
+ * );
+ * ```
+ */
+export async function readServerTls(
+  values: ServerTlsValues,
+  endpoints: readonly string[],
+  output: Output,
+): Promise<ServerTlsOptions | undefined> {
+  if (!endpoints.some(isTlsEndpoint)) return undefined;
+  checkPair(values);
+  if (values.clientCrl !== undefined && values.clientCa === undefined) {
+    throw new UsageError("Cannot use --client-crl without --client-ca");
+  }
+  const pair = values.cert === undefined || values.key === undefined
+    ? await makeCertificate(output)
+    : await readPair(values.cert, values.key);
+  if (values.clientCa === undefined) return pair;
+  const ca = await readFile(values.clientCa);
+  const crl = values.clientCrl;
+  const revoked = crl === undefined
+    ? {}
+    : { revoked: [await readRevocationList(await readFile(crl), ca)] };
+  return { ...pair, clients: { caCerts: [ca], ...revoked } };
+}
+
+/**
+ * What a client's options say about TLS.
+ *
+ * @throws {UsageError} If options are missing that belong together.
+ * @throws {Error} If a file cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { readClientTls } from "./tls_flags.ts";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * assertEquals(await readClientTls({}), {});
+ * await assertRejects(() => readClientTls({ cert: "cert.pem" }));
+ * ```
+ */
+export async function readClientTls(
+  values: ClientTlsValues,
+): Promise<ClientTlsOptions> {
+  checkPair(values);
+  const { ca, cert, key } = values;
+  return {
+    ...(ca === undefined ? {} : { caCerts: [await readFile(ca)] }),
+    ...(cert === undefined || key === undefined
+      ? {}
+      : await readPair(cert, key)),
+  };
+}
+
+function checkPair(values: ServerTlsValues | ClientTlsValues): void {
+  if ((values.cert === undefined) !== (values.key === undefined)) {
+    throw new UsageError("Cannot use --cert and --key one without the other");
+  }
+}
+
+async function readPair(
+  certPath: string,
+  keyPath: string,
+): Promise<{ cert: string; key: string }> {
+  const [cert, key] = await Promise.all([
+    readFile(certPath),
+    readFile(keyPath),
+  ]);
+  return { cert, key };
+}
+
+async function makeCertificate(
+  output: Output,
+): Promise<{ cert: string; key: string }> {
+  const { cert, key, caPath, created } = await developmentCertificate(
+    DEFAULT_CERTIFICATE_FOLDER,
+  );
+  if (created) {
+    output.print(
+      [
+        `made a certificate for development, signed by ${caPath}; to trust it:`,
+        ...howToTrust(caPath).map((line) => `  ${line}`),
+      ].join("\n"),
+      { type: "certificate", ca: caPath },
+    );
+  }
+  return { cert, key };
+}
+
+async function readFile(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}`, { cause });
+  }
+}

@@ -1,0 +1,283 @@
+import { alarm, systemClock } from "../clock.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { Refusal } from "../peer.ts";
+import type { Conn, Listener } from "../transport.ts";
+import { messageOf, QuicConnection } from "./connection.ts";
+import { markEarly } from "./early_data.ts";
+import {
+  DEFAULT_QUIC_LIMITS,
+  type QuicLimits,
+  type QuicListenOptions,
+  transportOptions,
+} from "./options.ts";
+
+/** Milliseconds that what was sent last has to arrive once there are no streams and nobody listens. */
+const LAST_WORDS_MS = 2000;
+
+/** Handshakes that failed and were not told of yet; beyond it, they are forgotten. */
+const MAX_FAILED = 16;
+
+/** Where a server listens. */
+export type QuicEndpoint = Extract<
+  Endpoint,
+  { scheme: "tcp" | "tls" | "quic" }
+>;
+
+/** What a server proves itself by, and what it speaks. */
+export interface QuicServerTls {
+  /** Certificate chain in PEM. */
+  cert: string;
+  /** Private key in PEM. */
+  key: string;
+  /** What ALPN may agree on. */
+  alpnProtocols: string[];
+}
+
+/** Stands for a connection that came to nothing, so that whoever accepts it hears why. */
+class FailedConn implements Conn {
+  readonly localAddr: Deno.NetAddr;
+  readonly remoteAddr: Deno.NetAddr;
+  readonly error: unknown;
+
+  constructor(localAddr: Deno.NetAddr, connection: unknown, error: unknown) {
+    this.localAddr = localAddr;
+    // What is refused at its first packet has no address that the runtime would tell.
+    this.remoteAddr = connection instanceof QuicConnection
+      ? connection.remoteAddr
+      : { transport: "udp", hostname: "0.0.0.0", port: 0 };
+    this.error = error;
+  }
+
+  read(): Promise<number | null> {
+    return Promise.resolve(null);
+  }
+
+  write(): Promise<number> {
+    return Promise.reject(this.error);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+}
+
+/** Hands out the streams of all QUIC connections, of each the next one once the last one was taken. */
+export class QuicListener implements Listener {
+  readonly endpoint: Endpoint;
+  readonly options: Required<QuicLimits> & QuicListenOptions;
+  readonly #closed: () => void;
+  readonly #waiting: { conn: Conn; taken: () => void }[] = [];
+  #accepting: PromiseWithResolvers<Conn> | undefined;
+  #failed = 0;
+
+  constructor(
+    endpoint: Endpoint,
+    options: QuicListenOptions,
+    closed: () => void,
+  ) {
+    this.endpoint = endpoint;
+    this.options = { ...DEFAULT_QUIC_LIMITS, ...options };
+    this.#closed = closed;
+  }
+
+  /** Resolves when `conn` was accepted, or the listener was closed. */
+  offer(conn: Conn): Promise<void> {
+    if (this.#accepting !== undefined) {
+      this.#accepting.resolve(conn);
+      this.#accepting = undefined;
+      return Promise.resolve();
+    }
+    return new Promise((taken) => this.#waiting.push({ conn, taken }));
+  }
+
+  /** Tells of a connection that came to nothing. */
+  async tell(conn: FailedConn): Promise<void> {
+    if (this.#failed === MAX_FAILED) return;
+    this.#failed++;
+    await this.offer(conn);
+    this.#failed--;
+  }
+
+  accept(): Promise<Conn> {
+    const next = this.#waiting.shift();
+    next?.taken();
+    if (next !== undefined) return Promise.resolve(next.conn);
+    this.#accepting = Promise.withResolvers();
+    return this.#accepting.promise;
+  }
+
+  /** QUIC's own handshake is over; says why if it came to nothing. */
+  shake(conn: Conn): Promise<Conn> {
+    return conn instanceof FailedConn
+      ? Promise.reject(conn.error)
+      : Promise.resolve(conn);
+  }
+
+  close(): void {
+    for (const { conn, taken } of this.#waiting.splice(0)) {
+      conn.close();
+      taken();
+    }
+    this.#accepting?.reject(
+      new Deno.errors.BadResource("Cannot accept: the listener is closed"),
+    );
+    this.#closed();
+  }
+}
+
+/** Sockets whose listener was closed and that have connections still, by where they are. */
+const resting = new Map<string, QuicSocket>();
+
+/** A UDP socket that takes QUIC connections; it outlives its listener as long as there are any. */
+class QuicSocket {
+  readonly #addr: Deno.NetAddr;
+  readonly #key: string;
+  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #connections = new Set<QuicConnection>();
+  /** Those of the runtime: when one is collected as garbage, its socket listens no more. */
+  readonly #natives: Deno.QuicListener[] = [];
+  #listener: QuicListener | undefined;
+
+  constructor({ hostname, port }: QuicEndpoint) {
+    this.#endpoint = new Deno.QuicEndpoint({ hostname, port });
+    this.#addr = { ...this.#endpoint.addr, transport: "udp" };
+    this.#key = `${hostname}:${this.#addr.port}`;
+  }
+
+  listen(
+    endpoint: QuicEndpoint,
+    options: QuicListenOptions,
+    tls: QuicServerTls,
+  ): QuicListener {
+    const { port } = this.#addr;
+    const listener = new QuicListener(
+      { ...endpoint, port },
+      options,
+      () => this.#listenerClosed(),
+    );
+    const { maxStreams, maxUnidirectionalStreams } = listener.options;
+    const native = this.#endpoint.listen({
+      ...tls,
+      ...transportOptions(options),
+      maxConcurrentBidirectionalStreams: maxStreams,
+      maxConcurrentUnidirectionalStreams: maxUnidirectionalStreams,
+    });
+    this.#listener = listener;
+    resting.delete(this.#key);
+    if (this.#natives.push(native) === 1) void this.#run(native);
+    return listener;
+  }
+
+  #listenerClosed(): void {
+    this.#listener = undefined;
+    for (const connection of this.#connections) {
+      connection.limitStreamless(LAST_WORDS_MS);
+    }
+    resting.set(this.#key, this);
+    this.#endIfUnused();
+  }
+
+  #endIfUnused(): void {
+    if (this.#listener !== undefined || this.#connections.size > 0) return;
+    resting.delete(this.#key);
+    this.#endpoint.close();
+  }
+
+  async #run(native: Deno.QuicListener): Promise<void> {
+    try {
+      for (;;) this.#welcome(await native.incoming());
+    } catch {
+      // The socket was closed.
+    }
+  }
+
+  #welcome(incoming: Deno.QuicIncoming): void {
+    const listener = this.#listener;
+    // Silence would make clients wait for the end of their patience.
+    if (
+      listener === undefined ||
+      this.#connections.size >= listener.options.maxConnections
+    ) return incoming.refuse();
+    try {
+      // This does not wait for the handshake, so that there can be a deadline for it.
+      const quic = incoming.accept({ zeroRtt: true });
+      void this.#serve(quic, listener.options);
+    } catch (error) {
+      void listener.tell(new FailedConn(this.#addr, undefined, error));
+    }
+  }
+
+  async #serve(
+    quic: Deno.QuicConn,
+    options: QuicListener["options"],
+  ): Promise<void> {
+    const isSingle = options.connection === undefined;
+    const connection = new QuicConnection(quic, isSingle);
+    this.#connections.add(connection);
+    const handshake = completeHandshake(connection, options);
+    let streams = 0;
+    try {
+      if (options.earlyData === undefined) await handshake;
+      else markEarly(connection.identity, handshake);
+      connection.limitStreamless(
+        this.#listener === undefined
+          ? LAST_WORDS_MS
+          : isSingle
+          ? options.streamlessMs
+          : Infinity,
+      );
+      for await (const stream of quic.incomingBidirectionalStreams) {
+        streams++;
+        const conn = connection.accept(stream);
+        // A listener that was opened later may have taken the first one's place.
+        if (this.#listener === undefined) conn.close();
+        else await this.#listener.offer(conn);
+      }
+    } catch (error) {
+      if (streams === 0) {
+        void this.#listener?.tell(
+          new FailedConn(this.#addr, connection, error),
+        );
+      }
+    }
+    this.#connections.delete(connection);
+    this.#endIfUnused();
+  }
+}
+
+/** Resolves when the handshake is complete; throws if it takes too long, and may do so if it fails. */
+async function completeHandshake(
+  connection: QuicConnection,
+  { handshakeMs, earlyData, ...options }: QuicListener["options"],
+): Promise<void> {
+  const { quic } = connection;
+  let reason: string | undefined;
+  void connection.closed.then((close) => reason = close.reason);
+  const deadline = alarm(systemClock, handshakeMs, () => {
+    reason = `the handshake was not done within ${handshakeMs} ms`;
+    connection.close(0, reason);
+  });
+  await quic.handshake;
+  systemClock.cancel(deadline);
+  // The runtime says that the handshake is over also when it failed, and why a moment later.
+  if (earlyData !== undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  if (reason !== undefined) throw new Refusal(reason);
+  Promise.try(async () => await options.connection?.(connection)).catch(
+    (error) => connection.close(1, messageOf(error)),
+  );
+}
+
+/** Listens at `endpoint`, with the socket that is there already if its last listener was closed. */
+export function listenQuic(
+  endpoint: QuicEndpoint,
+  options: QuicListenOptions,
+  tls: QuicServerTls,
+): QuicListener {
+  const { hostname, port } = endpoint;
+  const socket = resting.get(`${hostname}:${port}`) ?? new QuicSocket(endpoint);
+  return socket.listen(endpoint, options, tls);
+}

@@ -1,0 +1,132 @@
+import { AuthenticationError } from "./authentication.ts";
+
+/** Milliseconds after which a peer that found all places taken may try again. */
+const BUSY_RETRY_MS = 1_000;
+
+/** Limits of {@linkcode Checks}. */
+export interface ChecksLimits {
+  /** Checks at a time. */
+  maxChecks: number;
+  /** Checks at a time for one source. */
+  maxChecksPerSource: number;
+  /** Those that may wait. */
+  maxWaitingChecks: number;
+  /** Those that may wait for one source. */
+  maxWaitingChecksPerSource: number;
+}
+
+/** What one source has under way. */
+interface Source {
+  running: number;
+  readonly waiting: Set<() => void>;
+}
+
+/**
+ * Lets so many logins be checked at a time. The others wait, and the sources that wait take turns: a flood from one
+ * delays no other. Too many that wait are refused.
+ */
+export class Checks {
+  readonly #limits: ChecksLimits;
+  /** In the order of their turns. */
+  readonly #sources = new Map<string, Source>();
+  #running = 0;
+  #waiting = 0;
+
+  constructor(limits: ChecksLimits) {
+    this.#limits = limits;
+  }
+
+  /** Sources that have something under way. */
+  get size(): number {
+    return this.#sources.size;
+  }
+
+  /**
+   * Runs `check` when it is its turn.
+   *
+   * @throws {AuthenticationError} If too many wait; and whatever `check` throws.
+   */
+  async run<T>(
+    source: string,
+    signal: AbortSignal,
+    check: () => Promise<T>,
+  ): Promise<T> {
+    await this.#enter(source, signal);
+    try {
+      return await check();
+    } finally {
+      this.#leave(source);
+    }
+  }
+
+  async #enter(name: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { maxChecks, maxChecksPerSource } = this.#limits;
+    const { maxWaitingChecks, maxWaitingChecksPerSource } = this.#limits;
+    const source = this.#sources.get(name) ??
+      { running: 0, waiting: new Set() };
+    if (this.#running < maxChecks && source.running < maxChecksPerSource) {
+      this.#sources.set(name, source);
+      this.#running++;
+      source.running++;
+      return;
+    }
+    const { waiting } = source;
+    if (
+      this.#waiting >= maxWaitingChecks ||
+      waiting.size >= maxWaitingChecksPerSource
+    ) {
+      throw new AuthenticationError(
+        "too_many_tries",
+        `${this.#waiting} logins wait already, ${waiting.size} of the source`,
+        { retryAfterMs: BUSY_RETRY_MS },
+      );
+    }
+    this.#sources.set(name, source);
+    await new Promise<void>((resolve, reject) => {
+      const start = () => {
+        signal.removeEventListener("abort", leave);
+        this.#waiting--;
+        waiting.delete(start);
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting--;
+        waiting.delete(start);
+        this.#forget(name, source);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiting++;
+      waiting.add(start);
+    });
+  }
+
+  #leave(name: string): void {
+    const source = this.#sources.get(name)!;
+    this.#running--;
+    source.running--;
+    this.#forget(name, source);
+    this.#startNext();
+  }
+
+  #forget(name: string, source: Source): void {
+    if (source.running === 0 && source.waiting.size === 0) {
+      this.#sources.delete(name);
+    }
+  }
+
+  /** Gives the place to the source whose turn it is; few are passed over, as those have something running. */
+  #startNext(): void {
+    for (const [name, source] of this.#sources) {
+      if (source.running >= this.#limits.maxChecksPerSource) continue;
+      for (const start of source.waiting) {
+        this.#sources.delete(name);
+        this.#sources.set(name, source);
+        this.#running++;
+        source.running++;
+        return start();
+      }
+    }
+  }
+}

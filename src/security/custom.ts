@@ -1,0 +1,74 @@
+import {
+  type AuthenticationContext,
+  AuthenticationError,
+  type Authenticator,
+  type Challenge,
+  type Credentials,
+  type Principal,
+} from "./authentication.ts";
+
+/** What a function of {@linkcode custom} returns: who it is, what else is wanted, or nothing for a refusal. */
+export type CustomResult =
+  | Pick<Principal, "id" | "roles" | "expiresAtMs" | "grant">
+  | Challenge
+  | undefined;
+
+/** Options of {@linkcode custom}. */
+export interface CustomOptions {
+  /**
+   * The credentials that the function decides about.
+   *
+   * @default {["password", "token"]}
+   */
+  accepts?: readonly Credentials["type"][];
+}
+
+/**
+ * Makes any function a way to log in: it returns who the peer is, or `undefined`, which is a refusal, as is an error.
+ *
+ * @example
+ * ```ts
+ * import { custom } from "./custom.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const door = custom("word", (credentials) =>
+ *   credentials.type === "token" && credentials.token === "mellon"
+ *     ? { id: "friend", roles: [] }
+ *     : undefined);
+ * const friend = await door.authenticate({ type: "token", token: "mellon" }, {
+ *   source: "192.0.2.1",
+ *   identity: undefined,
+ *   signal: new AbortController().signal,
+ *   nowMs: 0,
+ *   memory: new Map(),
+ * });
+ * assertEquals(friend, { id: "friend", roles: [], method: "word" });
+ * ```
+ */
+export function custom(
+  name: string,
+  decide: (
+    credentials: Credentials,
+    context: AuthenticationContext,
+  ) => CustomResult | Promise<CustomResult>,
+  { accepts = ["password", "token"] }: CustomOptions = {},
+): Authenticator {
+  return {
+    name,
+    accepts,
+    async authenticate(credentials, context): Promise<Principal | Challenge> {
+      let result: CustomResult;
+      try {
+        result = await decide(credentials, context);
+      } catch (cause) {
+        if (cause instanceof AuthenticationError) throw cause;
+        // Its message might quote what the peer sent.
+        throw new AuthenticationError("denied", `${name} failed`, { cause });
+      }
+      if (result === undefined) {
+        throw new AuthenticationError("denied", `${name} refused`);
+      }
+      return "challenge" in result ? result : { ...result, method: name };
+    },
+  };
+}

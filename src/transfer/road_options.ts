@@ -1,0 +1,13 @@
+import type { Clock } from "../io/clock.ts";
+import type { TransportConnectOptions } from "../io/transport.ts";
+import type { Transports } from "../io/transports.ts";
+
+/** How the other side of a transfer is reached. */
+export interface RoadOptions extends Omit<TransportConnectOptions, "messages"> {
+  /** Milliseconds until the connection must stand. @default {10_000} */
+  readonly timeoutMs?: number;
+  /** Where deadlines take their time from. @default {systemClock} */
+  readonly clock?: Clock;
+  /** The roads that endpoints take, for simulations. @default {systemTransports} */
+  readonly transports?: Transports;
+}

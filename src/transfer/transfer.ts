@@ -1,0 +1,105 @@
+import { type Clock, sleep } from "../io/clock.ts";
+import type { Entry } from "../proto/transfer/entry.ts";
+import { noCounts, type TransferCounts } from "../proto/transfer/counts.ts";
+import type { Outcome, Result } from "../proto/transfer/messages.ts";
+import type { ScanProblem } from "./tree_scan.ts";
+
+/** How far a transfer is. */
+export interface TransferProgress extends Readonly<TransferCounts> {
+  /** Milliseconds since the start. */
+  readonly elapsedMs: number;
+  /** Bytes settled in a second, on average. */
+  readonly bytesPerSecond: number;
+  /** Milliseconds until everything is settled, at that rate; undefined while there is none. */
+  readonly leftMs: number | undefined;
+}
+
+/** Something that did not arrive. */
+export interface TransferProblem {
+  /** Its path in the tree, or on the sender's machine if it never got into the tree. */
+  readonly path: string;
+  /** What became of it. */
+  readonly outcome: Outcome;
+  /** More, in words for a person; they may be the peer's. */
+  readonly detail: string;
+}
+
+/** What a transfer came to. */
+export interface TransferSummary extends TransferProgress {
+  /** What did not arrive; empty if all of it is there and proven. */
+  readonly problems: readonly TransferProblem[];
+}
+
+/** A loop over a transfer sees its progress this often. */
+const PROGRESS_MS = 100;
+
+/**
+ * A transfer under way. A loop over it yields its progress, ten times a second, until it ends; `summary` tells what it
+ * came to, and rejects if it broke off.
+ */
+export class Transfer implements AsyncIterable<TransferProgress> {
+  /** What it came to. Rejects if it broke off; started again, it then goes on where it was. */
+  readonly summary: Promise<TransferSummary>;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  readonly #problems: TransferProblem[] = [];
+  readonly #done = new AbortController();
+  #counts: Readonly<TransferCounts> = noCounts();
+
+  /** Made by `sendFiles` and its like: does `work`, which resolves when everything is settled. */
+  constructor(clock: Clock, work: (transfer: Transfer) => Promise<void>) {
+    this.#clock = clock;
+    this.#startedMs = clock.now();
+    this.summary = new Promise<void>((resolve) => resolve(work(this)))
+      .then(() => ({ ...this.progress, problems: this.#problems }))
+      .finally(() => this.#done.abort());
+    // Who only looks at the progress is told by the loop's end.
+    this.summary.catch(() => {});
+  }
+
+  /** How far it is. */
+  get progress(): TransferProgress {
+    const counts = this.#counts;
+    const elapsedMs = this.#clock.now() - this.#startedMs;
+    const perMs = counts.settledBytes / Math.max(elapsedMs, 1);
+    return {
+      ...counts,
+      elapsedMs,
+      bytesPerSecond: perMs * 1000,
+      leftMs: perMs > 0
+        ? (counts.bytes - counts.settledBytes) / perMs
+        : undefined,
+    };
+  }
+
+  /** What did not arrive, so far. */
+  get problems(): readonly TransferProblem[] {
+    return this.#problems;
+  }
+
+  /** Takes the progress from a machine. */
+  count(counts: Readonly<TransferCounts>): void {
+    this.#counts = counts;
+  }
+
+  /** Notes what became of an entry. */
+  settled({ path }: Entry, { outcome, detail }: Result): void {
+    if (outcome === "stored" || outcome === "present") return;
+    this.#problems.push({ path, outcome, detail });
+  }
+
+  /** Notes what cannot be sent. */
+  unreadable({ local, reason }: ScanProblem): void {
+    this.#problems.push({ path: local, outcome: "unreadable", detail: reason });
+  }
+
+  /** Its progress, until it ends. */
+  async *[Symbol.asyncIterator](): AsyncIterator<TransferProgress> {
+    const { signal } = this.#done;
+    while (!signal.aborted) {
+      yield this.progress;
+      await sleep(this.#clock, PROGRESS_MS, signal);
+    }
+    yield this.progress;
+  }
+}
