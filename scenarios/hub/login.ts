@@ -26,6 +26,7 @@ import {
   Sessions,
   sessionTokens,
   tokenKeysFile,
+  tokenRevocationsFile,
   UsersFile,
   withSession,
 } from "../../mod.ts";
@@ -46,6 +47,8 @@ export interface LoginSettings {
   tokenIssuer?: string | undefined;
   /** For whom. @default {"portolan"} */
   tokenAudience?: string | undefined;
+  /** Tokens that were taken back. */
+  revoked?: string | undefined;
   /** Devices and their secrets. */
   devices?: string | undefined;
   /** Which certificates are whom. */
@@ -103,7 +106,7 @@ async function openAuthenticators(
   settings: LoginSettings,
   sessions: Sessions,
 ): Promise<Authenticator[]> {
-  const { users, tokens, devices, certificates } = settings;
+  const { users, tokens, revoked, devices, certificates } = settings;
   const { tokenIssuer = "portolan", tokenAudience = "portolan" } = settings;
   const onFault = ({ message }: Error) =>
     getLogger("hub").warn("{message}", { message });
@@ -115,7 +118,7 @@ async function openAuthenticators(
     else {
       authenticators.push(
         withSession(byPassword, sessions),
-        sessionTokens(sessions),
+        sessionTokens(sessions, { account: (name) => file.find(name) }),
       );
     }
   }
@@ -124,6 +127,9 @@ async function openAuthenticators(
       keys: await tokenKeysFile(tokens, { onFault }),
       issuer: tokenIssuer,
       audience: tokenAudience,
+      ...(revoked === undefined
+        ? {}
+        : { revoked: await tokenRevocationsFile(revoked, { onFault }) }),
     }));
   }
   if (devices !== undefined) {

@@ -29,6 +29,11 @@ await runMain({
       placeholder: "FILE",
       help: "Let in bearers of tokens signed by these keys (deno task token)",
     },
+    revoked: {
+      type: "string",
+      placeholder: "FILE",
+      help: "Tokens that were taken back (deno task token revoke)",
+    },
     devices: {
       type: "string",
       placeholder: "FILE",
@@ -135,7 +140,8 @@ await runMain({
 }, async (values, { output, listening, stopped }) => {
   const tls = await readServerTls(values, values.listen, output);
   const { workers, backplane } = values;
-  const { users, tokens, devices, certificates, guests, rules, audit } = values;
+  const { users, tokens, revoked, devices, certificates } = values;
+  const { guests, rules, audit } = values;
   await using hub = await open({
     listen: values.listen,
     logLevel: values.logLevel,
@@ -144,7 +150,16 @@ await runMain({
       maxConnections: Math.ceil(values.maxConnections / workers),
       idleMs: values.idleSeconds * 1000,
     },
-    login: { users, tokens, devices, certificates, guests, rules, audit },
+    login: {
+      users,
+      tokens,
+      revoked,
+      devices,
+      certificates,
+      guests,
+      rules,
+      audit,
+    },
     ...(tls === undefined ? {} : { tls }),
     ...(backplane === undefined ? {} : { backplane }),
   }, workers);

@@ -26,6 +26,11 @@ export {
   PersistentClient,
   type PersistentRequestOptions,
 } from "./persistent.ts";
+export {
+  type ResumableEnding,
+  ResumableSocket,
+  type ResumableSocketOptions,
+} from "./resumable_socket.ts";
 export type { ReconnectOptions } from "./reconnect_policy.ts";
 export type { ClientStatus } from "./status.ts";
 export {

@@ -1,5 +1,6 @@
 import { RemoteProtocolError } from "../proto/errors.ts";
 import { type Ending, Refusal } from "./peer.ts";
+import { tlsError } from "./tls/tls_error.ts";
 import type { Conn } from "./transport.ts";
 
 /** The ending of a connection whose handler threw. */
@@ -35,9 +36,10 @@ export function readFailure(error: unknown): Ending {
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.UnexpectedEof;
-  // A handshake that fails, or what is no TLS, is the peer's doing.
+  // A peer that refuses our certificate, or what is no TLS.
   if (error instanceof Deno.errors.InvalidData) {
-    return { cause: "limit", reason: `broken TLS: ${error.message}`, error };
+    const { reason } = tlsError(error, "peer");
+    return { cause: "limit", reason: `broken TLS: ${reason}`, error };
   }
   return reset
     ? { cause: "peer closed", reason: "reset", error }

@@ -1,4 +1,5 @@
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { TlsError } from "./tls/tls_error.ts";
 
 /**
  * An endpoint could not be listened on or connected to. The message is one line for a person, such as
@@ -45,6 +46,7 @@ const REASONS: [new (message: string) => Error, string][] = [
 
 function explain(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
+  if (cause instanceof TlsError) return cause.reason;
   if (cause instanceof Deno.errors.NotCapable) {
     const flag = /--[a-z-]+/.exec(cause.message)?.[0] ?? "--allow-net";
     return `permission denied, run again with ${flag} for it`;

@@ -24,6 +24,7 @@ export {
   type WaitOptions,
 } from "./peer.ts";
 export type { PeerCertificate, PeerIdentity } from "./peer_identity.ts";
+export { TlsError, type TlsFault } from "./tls/tls_error.ts";
 export type {
   ClientCertificateOptions,
   ClientTlsOptions,

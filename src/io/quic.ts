@@ -3,6 +3,7 @@ import { DEFAULT_ALPN, QuicConnection } from "./quic/connection.ts";
 import { dialQuic } from "./quic/dial.ts";
 import { listenQuic, type QuicEndpoint } from "./quic/server.ts";
 import { refuseOptions } from "./quic/support.ts";
+import type { ServerTlsOptions } from "./tls/options.ts";
 import type { Transport } from "./transport.ts";
 
 /** Milliseconds that what was sent last has to arrive after both directions of a stream have come to their end. */
@@ -10,13 +11,15 @@ const LAST_WORDS_MS = 1000;
 
 /** The QUIC road: each stream is a connection. A client's QUIC connection has one. */
 export const quicTransport: Transport = {
-  listen(endpoint, { tls, quic = {}, reusePort }) {
+  listen(endpoint, { tls, quic = {}, reusePort = false }) {
     try {
-      refuseOptions({ ...tls, reusePort: reusePort || undefined }, [
-        "clients",
-        "names",
-        "reusePort",
+      refuseOptions<Partial<ServerTlsOptions>>(tls ?? {}, [
+        ["clients"],
+        ["names"],
+        ["engine", "node"],
+        ["maxVersion", "TLSv1.2"],
       ]);
+      refuseOptions({ reusePort }, [["reusePort", true]]);
       if (tls === undefined) {
         throw new TypeError("A certificate and a key are needed");
       }

@@ -85,6 +85,8 @@ export interface TransportListenOptions {
   socket?: SocketOptions | undefined;
   /** How QUIC connections are taken. */
   quic?: QuicListenOptions;
+  /** Told of what makes an endpoint less safe than it looks. Set by `serve`, which tells its observer. */
+  warn?: (endpoint: string, warning: string) => void;
   /** What the messages are; undefined for a stream of bytes. Set by `serve`. */
   messages?: RoadMessages | undefined;
 }

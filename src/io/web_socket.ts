@@ -83,7 +83,7 @@ function framingOf(options: WebSocketFramingOptions): WebSocketFraming {
 
 function connOf(
   inner: Conn,
-  { deflate, rest }: Upgrade & { rest: Uint8Array },
+  { deflate, protocol, rest }: Upgrade & { rest: Uint8Array },
   { messages, ...side }: Side,
 ): Conn {
   const framing = framingOf({
@@ -92,7 +92,7 @@ function connOf(
     mask: side.mask,
     deflate,
   });
-  const conn = new WebSocketConn({ inner, rest, framing, ...side });
+  const conn = new WebSocketConn({ inner, rest, protocol, framing, ...side });
   return messages === undefined ? new WebSocketStreamConn(conn) : conn;
 }
 

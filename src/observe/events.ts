@@ -19,6 +19,10 @@ export type ServerEvent =
   | { type: "listening"; endpoint: string }
   /** An option of sockets is not as it was asked for: the kernel made something else of it, or nothing sets it. */
   | { type: "socket option"; endpoint: string; state: SocketOptionState }
+  /** Something makes an endpoint less safe than it looks: a key log, or a certificate that ends soon. */
+  | { type: "security warning"; endpoint: string; warning: string }
+  /** New connections are shown another certificate, and taken by other rules. */
+  | { type: "certificate renewed"; endpoint: string }
   /** A connection was taken in. */
   | { type: "accepted"; peer: PeerReference }
   /** A connection was turned away by a limit. */

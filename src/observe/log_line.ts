@@ -110,6 +110,23 @@ function describe(event: ServerEvent): LogLine {
         ...withDetail(describeOptions([event.state])),
         plural: `Times that ${event.state.option} was not as asked`,
       };
+    case "security warning":
+      return {
+        level: "warn",
+        kind: "security warning",
+        subject: event.endpoint,
+        text: `Security of ${event.endpoint}`,
+        ...withDetail(event.warning),
+        plural: "Warnings of security",
+      };
+    case "certificate renewed":
+      return {
+        level: "info",
+        kind: "certificate renewed",
+        subject: event.endpoint,
+        text: `Renewed the certificate of ${event.endpoint}`,
+        plural: "Certificates renewed",
+      };
     case "waiting":
       return {
         level: "warn",

@@ -9,13 +9,14 @@ import {
   RESUME_PROTOCOL,
   TOKEN_BYTES,
 } from "../proto/resume/messages.ts";
-import { systemClock } from "../io/clock.ts";
+import { alarm, type Clock, systemClock } from "../io/clock.ts";
 import { Refusal } from "../io/peer.ts";
 import { connect, type ConnectOptions } from "../client/connect.ts";
 import type { Client } from "../client/client.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
 import { type Bridge, type GatewayPeer, pass, PlainBridge } from "./bridge.ts";
+import { serveResumableSocket } from "./browser_files.ts";
 import { ResumableSession, type ResumeOptions } from "./resumable_session.ts";
 
 /** Options of {@linkcode gateway}. */
@@ -36,6 +37,9 @@ export interface GatewayOptions extends
 }
 
 const WIRE = raw(bytes({ borrow: true }));
+
+/** Milliseconds until a client that asked for sessions must say which. */
+const START_MS = 10_000;
 
 const RESUME_DEFAULTS: Required<ResumeOptions> = {
   keepMs: 60_000,
@@ -78,10 +82,18 @@ export async function gateway(
   options: GatewayOptions,
 ): Promise<Server<Uint8Array, Uint8Array, Bridge>> {
   const { to: _to, connect: _connect, resume: _resume, ...serving } = options;
+  const { webSocket } = options;
   const sessions = new Sessions(options);
   const server = await serve<Uint8Array, Uint8Array, Bridge>({
     ...serving,
     wire: WIRE,
+    // A client may wait for the service to speak first.
+    limits: { firstMessageMs: Infinity, ...options.limits },
+    webSocket: {
+      http: serveResumableSocket,
+      ...webSocket,
+      protocols: [RESUME_PROTOCOL, ...webSocket?.protocols ?? []],
+    },
     handler: {
       open: (peer) =>
         peer.identity?.subprotocol === RESUME_PROTOCOL
@@ -124,16 +136,24 @@ function dial(
 class Sessions {
   readonly #options: GatewayOptions;
   readonly #resume: Required<ResumeOptions>;
+  readonly #clock: Clock;
   readonly #byToken = new Map<string, ResumableSession>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#resume = { ...RESUME_DEFAULTS, ...options.resume };
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Begins a session, or goes on with one. */
   async open(peer: GatewayPeer): Promise<Bridge> {
+    const late = alarm(
+      this.#clock,
+      START_MS,
+      () => peer.abort(`no session was asked for within ${START_MS} ms`),
+    );
     const first = await peer.receive();
+    this.#clock.cancel(late);
     if (first === undefined) throw new Refusal("it left before it began");
     const message = decodeResume(first);
     if (message.type !== "start") {
@@ -158,7 +178,7 @@ class Sessions {
     const key = token.toHex();
     const session = new ResumableSession(
       token,
-      this.#options.clock ?? systemClock,
+      this.#clock,
       this.#resume,
       () => this.#byToken.delete(key),
     );

@@ -69,7 +69,7 @@ export class ResumableSession implements Bridge {
 
   /** Takes what the service sends; the promise resolves when more may come. */
   async fromTarget(data: Uint8Array): Promise<void> {
-    this.#peer?.send(this.#stream.send(data));
+    this.#send(this.#stream.send(data));
     while (this.#stream.isFull && !this.#isOver) {
       this.#room ??= Promise.withResolvers();
       await this.#room.promise;
@@ -116,7 +116,12 @@ export class ResumableSession implements Bridge {
   #targetEnded(): void {
     if (this.#isOver) return;
     // The client may still have to read what the service sent last.
-    this.#peer?.send(this.#stream.end());
+    this.#send(this.#stream.end());
+  }
+
+  /** Sends what is kept anyway; without a connection it leaves with the next one. */
+  #send(bytes: Uint8Array): void {
+    this.#peer?.send(bytes);
   }
 
   #wake(): void {

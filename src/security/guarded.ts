@@ -187,6 +187,7 @@ class Guard<In, Out, State> {
       principal,
       source,
       isAnonymous: anonymous !== undefined,
+      key: anonymous === undefined ? `id ${principal.id}` : `source ${source}`,
       memory: new Map(),
       failed: 0,
       denied: 0,
@@ -215,11 +216,11 @@ class Guard<In, Out, State> {
     if (messageLimit === undefined) return this.#take(peer, session, message);
     const nowMs = this.#clock.now();
     if (this.#options.overRate === "refuse") {
-      const retryAfterMs = messageLimit.tryTake(keyOf(session), nowMs);
+      const retryAfterMs = messageLimit.tryTake(session.key, nowMs);
       if (retryAfterMs === 0) return this.#take(peer, session, message);
       return this.#limited(peer, session, { message, retryAfterMs });
     }
-    const waitMs = messageLimit.take(keyOf(session), nowMs);
+    const waitMs = messageLimit.take(session.key, nowMs);
     const result = this.#take(peer, session, message);
     if (waitMs === 0) return result;
     this.#tell(peer, session, { event: "limited" });
@@ -234,8 +235,9 @@ class Guard<In, Out, State> {
   ): unknown {
     if (this.#rules !== undefined) {
       const action = this.#options.action!(message);
-      const decision = this.#rules().decide(session.principal, action);
-      if (!decision.allowed) {
+      const rules = this.#rules();
+      if (!rules.allows(session.principal, action)) {
+        const decision = rules.decide(session.principal, action);
         return this.#denied(peer, session, { message, action, decision });
       }
     }
@@ -295,6 +297,7 @@ class Guard<In, Out, State> {
     session.memory = new Map();
     session.principal = result;
     session.isAnonymous = false;
+    session.key = `id ${result.id}`;
     this.#expireLater(peer, session);
     await this.#handler.login?.(peer, result, previous);
   }
@@ -391,9 +394,4 @@ class Guard<In, Out, State> {
   #send(peer: Peer<In, Out, unknown>, message: Out | undefined): void {
     if (message !== undefined) peer.send(message);
   }
-}
-
-/** What limits count somebody under; ids and networks do not meet. */
-function keyOf({ principal, isAnonymous, source }: PeerSession): string {
-  return isAnonymous ? `source ${source}` : `id ${principal.id}`;
 }

@@ -11,6 +11,8 @@ export interface PeerSession {
   isAnonymous: boolean;
   /** The network that it comes from. */
   readonly source: string;
+  /** What limits count it under: ids and networks do not meet. */
+  key: string;
   /** Ends the session when the proof runs out. */
   expiry?: Timer | undefined;
   /** What belongs to a login in the middle of the session. */

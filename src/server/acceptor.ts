@@ -2,6 +2,7 @@ import { sourceNetwork, unmapAddress } from "../proto/address.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { formatEndpoint } from "../io/endpoint.ts";
+import type { ServerTlsOptions } from "../io/tls/options.ts";
 import type { Conn, Listener } from "../io/transport.ts";
 import type { ServerObserver } from "../observe/events.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -172,6 +173,13 @@ export class Acceptor {
       const { clock } = this.#admission;
       await sleep(clock, DESCRIPTOR_PAUSE_MS, this.#closing.signal);
     }
+  }
+
+  /** Takes new connections by other TLS options; false where there is no TLS. */
+  async renew(tls: ServerTlsOptions): Promise<boolean> {
+    if (this.#listener.renew === undefined) return false;
+    await this.#listener.renew(tls);
+    return true;
   }
 
   /** Stops listening; connections live on. */

@@ -87,6 +87,10 @@ export async function serve<In, Out, State = undefined>(
       ...options,
       socket,
       messages: roadMessages(wire),
+      warn: (endpoint, warning) => {
+        options.warn?.(endpoint, warning);
+        observe?.({ type: "security warning", endpoint, warning });
+      },
     },
     observe,
     clock: options.clock ?? systemClock,

@@ -16,6 +16,7 @@ import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import { type Greeted, sayLastWords } from "../io/greet.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
+import type { ServerTlsOptions } from "../io/tls/options.ts";
 import type {
   Conn,
   Listener,
@@ -250,7 +251,25 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
     return this.#inTurn(() => this.#resume());
   }
 
-  /** Suspending and resuming wait for each other. */
+  /**
+   * Takes new connections by other TLS options from now on, such as a certificate that was renewed; those that stand
+   * are left as they are, and none is lost. The native engine needs the runtime's flag `--unstable-net` for it.
+   *
+   * @throws {Error} If they cannot be used; endpoints that have not taken them go on as before.
+   */
+  renewTls(tls: ServerTlsOptions): Promise<void> {
+    return this.#inTurn(() => this.#renewTls(tls));
+  }
+
+  async #renewTls(tls: ServerTlsOptions): Promise<void> {
+    for (const acceptor of this.#acceptors) {
+      if (!await acceptor.renew(tls)) continue;
+      this.#tell({ type: "certificate renewed", endpoint: acceptor.endpoint });
+    }
+    this.#parts.listenOptions = { ...this.#parts.listenOptions, tls };
+  }
+
+  /** Suspending, resuming and renewing wait for each other. */
   #inTurn(change: () => Promise<void>): Promise<void> {
     const changed = this.#changed.then(change);
     this.#changed = changed.catch(() => {});

@@ -13,7 +13,7 @@ import type { StoreSession } from "./store_session.ts";
 import type { TransferPeer } from "./transfer_peer.ts";
 
 /** Small files that are put to their places together, at most. */
-const BATCH_FILES = 128;
+const BATCH_FILES = 32;
 
 /** Options of {@linkcode Receiving}. */
 export interface ReceivingOptions

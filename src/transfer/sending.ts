@@ -81,8 +81,7 @@ export class Sending {
     const stop = () => this.#resume();
     this.#peer.signal.addEventListener("abort", stop);
     try {
-      await this.list(scanned);
-      await this.#sendAll();
+      await this.#run(scanned[Symbol.iterator]());
     } finally {
       this.#peer.signal.removeEventListener("abort", stop);
       this.#close();
@@ -91,24 +90,36 @@ export class Sending {
 
   /** Sends what there is, and no data. */
   async list(scanned: Iterable<ScannedEntry | ScanProblem>): Promise<void> {
-    let count = 0;
-    for (const one of scanned) {
-      if ("entry" in one) {
-        this.#locals.push(one.local);
-        this.machine.add(one.entry);
-      } else {
-        this.#options.problem?.(one);
-      }
-      if (++count % TURN_ENTRIES > 0) continue;
+    const entries = scanned[Symbol.iterator]();
+    for (let isWhole = false; !isWhole;) {
+      isWhole = this.#listSome(entries);
       await this.#sendOutput();
       await turn();
     }
-    this.machine.listed();
-    await this.#sendOutput();
   }
 
-  async #sendAll(): Promise<void> {
+  /** Goes on listing for a while; whether that was all. */
+  #listSome(entries: Iterator<ScannedEntry | ScanProblem>): boolean {
+    for (let count = 0; count < TURN_ENTRIES; count++) {
+      const { done, value } = entries.next();
+      if (done) {
+        this.machine.listed();
+        return true;
+      }
+      if ("entry" in value) {
+        this.#locals.push(value.local);
+        this.machine.add(value.entry);
+      } else {
+        this.#options.problem?.(value);
+      }
+    }
+    return false;
+  }
+
+  /** Lists and sends by turns, so that data flows while a large tree is still being listed. */
+  async #run(entries: Iterator<ScannedEntry | ScanProblem>): Promise<void> {
     const { machine } = this;
+    let isListed = false;
     let turnBytes = 0;
     while (!machine.finished) {
       const work = machine.work();
@@ -118,14 +129,15 @@ export class Sending {
       }
       machine.flush(this.#options.clock.now());
       await this.#sendOutput();
-      if (work === undefined) {
-        turnBytes = 0;
-        await this.#news();
-      } else if (turnBytes >= TURN_BYTES) {
-        turnBytes = 0;
-        // What was sent leaves, and what the receiver says arrives.
-        await turn();
+      if (work !== undefined && turnBytes < TURN_BYTES) continue;
+      turnBytes = 0;
+      if (!isListed) {
+        isListed = this.#listSome(entries);
+        await this.#sendOutput();
       }
+      // What was sent leaves, and what the receiver says arrives.
+      if (work !== undefined || !isListed) await turn();
+      else await this.#news();
     }
   }
 

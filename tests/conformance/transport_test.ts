@@ -1,4 +1,11 @@
-import { CLIENT_TLS, SERVER_TLS } from "../support/tls.ts";
+import {
+  CLIENT_TLS,
+  MUTUAL_CLIENT_TLS,
+  MUTUAL_SERVER_TLS,
+  NODE_CLIENT_TLS,
+  NODE_SERVER_TLS,
+  SERVER_TLS,
+} from "../support/tls.ts";
 import { transportSuite } from "./transport_suite.ts";
 
 let count = 0;
@@ -14,6 +21,30 @@ transportSuite({
   listen: () => "tls://127.0.0.1:0",
   listenOptions: SERVER_TLS,
   connectOptions: CLIENT_TLS,
+});
+transportSuite({
+  name: "tls by node",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: NODE_SERVER_TLS,
+  connectOptions: NODE_CLIENT_TLS,
+});
+transportSuite({
+  name: "tls by node to native clients",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: NODE_SERVER_TLS,
+  connectOptions: CLIENT_TLS,
+});
+transportSuite({
+  name: "tls with client certificates",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: MUTUAL_SERVER_TLS,
+  connectOptions: MUTUAL_CLIENT_TLS,
+});
+transportSuite({
+  name: "tls with client certificates of native clients",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: MUTUAL_SERVER_TLS,
+  connectOptions: { tls: { ...MUTUAL_CLIENT_TLS.tls, engine: "native" } },
 });
 transportSuite({
   name: "unix",

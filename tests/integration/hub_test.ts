@@ -1,4 +1,11 @@
-import { CLIENT_TLS, SERVER_TLS } from "../support/tls.ts";
+import {
+  CLIENT_TLS,
+  MUTUAL_CLIENT_TLS,
+  MUTUAL_SERVER_TLS,
+  NODE_CLIENT_TLS,
+  NODE_SERVER_TLS,
+  SERVER_TLS,
+} from "../support/tls.ts";
 import { hubSuite } from "./hub_suite.ts";
 
 let count = 0;
@@ -24,6 +31,18 @@ hubSuite({
   listen: () => "tls://127.0.0.1:0",
   listenOptions: SERVER_TLS,
   connectOptions: CLIENT_TLS,
+});
+hubSuite({
+  name: "tls by node",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: NODE_SERVER_TLS,
+  connectOptions: NODE_CLIENT_TLS,
+});
+hubSuite({
+  name: "tls with client certificates",
+  listen: () => "tls://127.0.0.1:0",
+  listenOptions: MUTUAL_SERVER_TLS,
+  connectOptions: MUTUAL_CLIENT_TLS,
 });
 hubSuite({
   name: "quic",

@@ -298,6 +298,39 @@ Deno.test("ladder() takes QUIC where UDP gets through, TLS where it does not, fo
   await waitUntil("the rest", () => server.peers.size === 1);
 });
 
+Deno.test("ladder() takes wss where nothing but the web gets through, with the same messages", async () => {
+  await using server = await serve({
+    ...SERVER_TLS,
+    listen: "wss://127.0.0.1:0/hub",
+    wire,
+    handler: { message: (peer, line) => peer.send(line.toUpperCase()) },
+  });
+  const deaf = Deno.listenDatagram({
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 0,
+  });
+  const { port } = deaf.addr as Deno.NetAddr;
+  const roads = ladder({
+    roads: [
+      `quic://127.0.0.1:${port}`,
+      `tls://127.0.0.1:${port}`,
+      server.endpoint,
+    ],
+    headStartMs: 20,
+    network: () => "",
+  });
+  await using client = await connect({
+    ...roads,
+    ...CLIENT_TLS,
+    wire,
+    correlate: inOrder(),
+  });
+  assertEquals(await within("the answer", client.request("ahoy")), "AHOY");
+  assertEquals(roads.winner(), server.endpoint);
+  deaf.close();
+});
+
 Deno.test("ladder() passes over a QUIC road that lacks what is asked for", async () => {
   await using server = await serve({
     ...SERVER_TLS,

@@ -319,6 +319,42 @@ Deno.test("serve() without EarlyDataGuard acts on nothing before the handshake",
   assertEquals(await within("the answer", answer), "get 2");
 });
 
+Deno.test("a resumed road goes on after its early streams were refused by a server that has lost its tickets", async () => {
+  const serveWith = (listen: string, handled: string[]) => {
+    const guard = new EarlyDataGuard<string>({
+      message(peer, line) {
+        handled.push(line);
+        peer.send(line);
+      },
+    }, () => true);
+    return start({
+      listen,
+      handler: guard.handler,
+      quic: { earlyData: guard },
+    });
+  };
+  const before = await serveWith("quic://127.0.0.1:0", []);
+  using relay = new UdpRelay(before.endpoint);
+  const first = await openQuic({ ...CLIENT_TLS, to: relay.endpoint });
+  await ask(await stream(first), "get 1");
+  first.close();
+  await before.close();
+  const handled: string[] = [];
+  await using after = await serveWith("quic://127.0.0.1:0", handled);
+  relay.lead(after.endpoint);
+  await using road = await openQuic({
+    ...CLIENT_TLS,
+    to: relay.endpoint,
+    resume: first,
+  });
+  assertEquals(road.isEarly, true);
+  const client = await stream(road, true);
+  await assertRejects(() => ask(client, "get 2"), ConnectionEndedError);
+  await within("the handshake", road.ready);
+  assertEquals(await ask(await stream(road), "get 3"), "get 3");
+  assertEquals(handled, ["get 3"]);
+});
+
 // Bad input
 
 Deno.test("serve() serves others beside a QUIC peer that opens every stream it may, and one that opens none", async () => {

@@ -9,7 +9,7 @@ import {
   text,
 } from "../../mod.ts";
 import { isInstalled } from "../support/installed.ts";
-import { run, Running } from "../support/program.ts";
+import { Program, run } from "../support/program.ts";
 import { within } from "../support/wait.ts";
 
 const PYTHON = "/usr/bin/python3";
@@ -41,7 +41,7 @@ async def echo(ws, *_):
         async for message in ws:
             if message == b"bye": await ws.close(3999, "as you wish")
             else: await ws.send(message)
-    except websockets.ConnectionClosedOK as e: pass
+    except websockets.ConnectionClosed: pass
     print("ended", ws.close_code, ws.close_reason, flush=True)
 async def main():
     async with websockets.serve(echo, "127.0.0.1", 0, max_size=2**22,
@@ -89,8 +89,9 @@ Deno.test({
   ignore,
   async fn() {
     for (const compression of ["", "deflate"]) {
-      await using python = new Running([PYTHON, "-c", SERVER, compression]);
-      const [, port] = await python.until(/port (\d+)/);
+      await using python = Program.start([PYTHON, "-c", SERVER, compression]);
+      await python.until("a port", () => python.output.includes("\n"));
+      const port = Number(/port (\d+)/.exec(python.output)?.[1]);
       await using client = await connect({
         to: `ws://127.0.0.1:${port}/`,
         wire: lengthPrefixed(bytes()),
@@ -108,7 +109,7 @@ Deno.test({
         cause: "peer closed",
         reason: "closed with 3999: as you wish",
       });
-      await python.until(/ended 3999 as you wish/);
+      await python.prints("ended 3999 as you wish");
     }
   },
 });

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { connect, EndpointError, inOrder, lines, text } from "../../mod.ts";
 import { isInstalled } from "../support/installed.ts";
-import { Running } from "../support/program.ts";
+import { Program } from "../support/program.ts";
 import { within } from "../support/wait.ts";
 
 const ignore = !await isInstalled("websocketd", "--version");
@@ -18,7 +18,7 @@ Deno.test({
   ignore,
   async fn() {
     const port = freePort();
-    await using websocketd = new Running([
+    await using websocketd = Program.start([
       "websocketd",
       "--address=127.0.0.1",
       `--port=${port}`,
@@ -26,7 +26,10 @@ Deno.test({
       "-c",
       'echo welcome; while read -r line; do echo "$line!"; done',
     ]);
-    await websocketd.until(/Starting WebSocket server/);
+    await websocketd.until(
+      "its start",
+      () => `${websocketd.output}${websocketd.errors}`.includes("Starting"),
+    );
     const to = `ws://127.0.0.1:${port}/`;
     await using client = await connect({
       to,
@@ -35,8 +38,7 @@ Deno.test({
     });
     assertEquals(await within("its words", client.receive()), "welcome");
     for (const line of ["ahoy", "", "ümlaut ⚓", "x".repeat(10_000)]) {
-      // A message has no newline of its own, and its program reads lines.
-      assertEquals(await client.request(`${line}\n`), `${line}!`);
+      assertEquals(await client.request(line), `${line}!`);
     }
   },
 });
@@ -46,14 +48,17 @@ Deno.test({
   ignore,
   async fn() {
     const port = freePort();
-    await using websocketd = new Running([
+    await using websocketd = Program.start([
       "websocketd",
       "--address=127.0.0.1",
       `--port=${port}`,
       "--origin=https://elsewhere.example",
       "cat",
     ]);
-    await websocketd.until(/Starting WebSocket server/);
+    await websocketd.until(
+      "its start",
+      () => `${websocketd.output}${websocketd.errors}`.includes("Starting"),
+    );
     const failure = await connect({
       to: `ws://127.0.0.1:${port}/`,
       wire: lines(text()),

@@ -45,7 +45,7 @@ export function portolan(name: string, ...args: string[]): string[] {
     "--no-check",
     "--allow-net",
     "--allow-read=/",
-    ...(name === "send" ? [] : ["--allow-write=/"]),
+    "--allow-write=/",
     "src/cli/main.ts",
     name,
     ...args,

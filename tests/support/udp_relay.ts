@@ -7,7 +7,7 @@ export class UdpRelay implements Disposable {
   /** What the client has sent, in order, lost packets too. */
   readonly sent: Uint8Array<ArrayBuffer>[] = [];
   readonly #front: Deno.DatagramConn;
-  readonly #server: Deno.NetAddr;
+  #server: Deno.NetAddr;
   #back: Deno.DatagramConn;
   #client: Deno.Addr | undefined;
 
@@ -25,6 +25,11 @@ export class UdpRelay implements Disposable {
   /** The address under which the server sees the client. */
   get clientAddress(): string {
     return `127.0.0.1:${(this.#back.addr as Deno.NetAddr).port}`;
+  }
+
+  /** Relays to another server from now on. */
+  lead(server: string): void {
+    this.#server = addressOf(server);
   }
 
   /** Gives the client another address, as a NAT does that has forgotten it. */

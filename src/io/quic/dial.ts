@@ -8,14 +8,15 @@ import type { QuicEndpoint } from "./server.ts";
 import { refuseOptions } from "./support.ts";
 
 /** What the runtime's QUIC client cannot do; the ladder's other roads can. */
-const UNSUPPORTED: (keyof ClientTlsOptions)[] = [
-  "cert",
-  "key",
-  "pins",
-  "refuse",
-  "trust",
-  "dangerouslySkipVerification",
-];
+const UNSUPPORTED = [
+  ["cert"],
+  ["key"],
+  ["pins"],
+  ["refuse"],
+  ["trust"],
+  ["dangerouslySkipVerification", true],
+  ["engine", "node"],
+] as const;
 
 /** How to open a QUIC connection. */
 export interface DialQuicOptions
@@ -40,7 +41,7 @@ export function dialQuic(
   options: DialQuicOptions,
 ): Promise<DialledQuic> {
   const { signal, tls = {} } = options;
-  refuseOptions(tls, UNSUPPORTED);
+  refuseOptions<ClientTlsOptions>(tls, UNSUPPORTED);
   signal?.throwIfAborted();
   return inTurn(
     `${endpoint.hostname}:${endpoint.port}`,

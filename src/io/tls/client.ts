@@ -12,11 +12,11 @@ import { TlsError, tlsError } from "./tls_error.ts";
 
 type NetEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 
-/** Whether the native engine can do all that is asked for: the fastest it is where no certificate of ours is shown. */
-export function canConnectNative(tls: ClientTlsOptions): boolean {
-  const { cert, pins, refuse, trust, dangerouslySkipVerification } = tls;
-  return cert === undefined && pins === undefined && refuse === undefined &&
-    trust === undefined && dangerouslySkipVerification !== true;
+/** Whether it takes an engine that shows the server's certificate, or looks away. */
+export function needsNode(tls: ClientTlsOptions): boolean {
+  const { pins, refuse, trust, dangerouslySkipVerification } = tls;
+  return pins !== undefined || refuse !== undefined || trust !== undefined ||
+    dangerouslySkipVerification === true;
 }
 
 /**

@@ -24,7 +24,7 @@ export function authorityNames(caCerts: readonly string[]): Set<string> {
  */
 export function whyUnverified(
   certificate: TlsCertificateFacts,
-  peer: TlsPeer,
+  peer: "client" | "server",
   authorities: ReadonlySet<string>,
   nowMs: number,
 ): TlsError {

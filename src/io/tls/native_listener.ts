@@ -3,7 +3,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { PeerIdentity } from "../peer_identity.ts";
 import type { Conn, Listener, TransportListenOptions } from "../transport.ts";
 import type { ServerTlsOptions } from "./options.ts";
-import { TlsError, tlsError } from "./tls_error.ts";
+import { tlsError } from "./tls_error.ts";
 
 type NetEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 
@@ -141,13 +141,4 @@ function identified(conn: Deno.TlsConn, alpn: string): Conn {
   let identity = identities.get(alpn);
   if (identity === undefined) identities.set(alpn, identity = { alpn });
   return Object.assign(conn, { identity });
-}
-
-/** Refuses a client without a protocol in common, which the engines let in if it names none. */
-export function requireAlpn(
-  conn: Conn,
-  alpn: readonly string[] | undefined,
-): void {
-  if (alpn === undefined || conn.identity?.alpn !== undefined) return;
-  throw new TlsError("nothing in common", "the peer named no protocol (ALPN)");
 }

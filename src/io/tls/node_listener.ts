@@ -1,5 +1,12 @@
-import { createServer, type Server, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import { setListenerOptions } from "../apply_socket_options.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { SocketOptions } from "../socket_options.ts";
 import type { Conn, Listener, TransportListenOptions } from "../transport.ts";
 import { NodeTlsConn, systemError } from "./node_conn.ts";
 import { type NodeTlsEngine, systemNodeTls } from "./node_engine.ts";
@@ -9,12 +16,16 @@ import { proveOptions } from "./prove.ts";
 
 type NetEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 
+/** What the kernel holds, and this process once it has them from the kernel, until they are asked for. */
+const DEFAULT_BACKLOG = 4096;
+
 /** A listener whose connections speak TLS by `node:tls`. */
 class NodeTlsListener implements Listener {
   readonly endpoint: Endpoint;
   readonly #server: Server;
   readonly #engine: NodeTlsEngine;
   readonly #maxWaiting: number;
+  readonly #socket: SocketOptions;
   #tls: NodeTlsServer;
   /** Accepted by the runtime, and not yet asked for. */
   readonly #waiting: Conn[] = [];
@@ -26,14 +37,22 @@ class NodeTlsListener implements Listener {
     server: Server,
     tls: NodeTlsServer,
     engine: NodeTlsEngine,
-    maxWaiting: number,
+    options: TransportListenOptions,
   ) {
     this.#server = server;
     this.#tls = tls;
     this.#engine = engine;
-    this.#maxWaiting = maxWaiting;
-    const { port } = server.address() as { port: number };
+    this.#maxWaiting = options.backlog ?? DEFAULT_BACKLOG;
+    const { address, port } = server.address() as AddressInfo;
     this.endpoint = { ...endpoint, port };
+    this.#socket = setListenerOptions(
+      {
+        addr: { transport: "tcp", hostname: address, port },
+        close: () => server.close(),
+      },
+      options,
+      this.endpoint,
+    );
     server.on("connection", (raw) => this.#take(raw));
     server.on("error", (error) => {
       this.#accepting?.reject(systemError(error));
@@ -46,6 +65,9 @@ class NodeTlsListener implements Listener {
     if (raw.remoteAddress === undefined || this.#closed) {
       return void raw.destroy();
     }
+    const { keepAlive = false, noDelay = true } = this.#socket;
+    raw.setNoDelay(noDelay);
+    if (keepAlive) raw.setKeepAlive(true);
     const conn = new NodeTlsConn(
       raw,
       (conn, signal) => this.#handshake(conn, signal),
@@ -116,13 +138,12 @@ export async function listenByNode(
   engine: NodeTlsEngine = systemNodeTls,
 ): Promise<Listener> {
   const proved = await prove(tls, engine);
-  const { backlog = 4096, reusePort = false } = options;
+  const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const { hostname, port } = endpoint;
   const server = createServer({
     allowHalfOpen: true,
     // Nothing is read before the handshake begins.
     pauseOnConnect: true,
-    noDelay: true,
   });
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
@@ -136,5 +157,5 @@ export async function listenByNode(
     throw systemError(error);
   }
   server.off("error", listening.reject);
-  return new NodeTlsListener(endpoint, server, proved, engine, backlog);
+  return new NodeTlsListener(endpoint, server, proved, engine, options);
 }

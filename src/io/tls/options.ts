@@ -47,7 +47,7 @@ export interface ServerTlsOptions extends TlsCertificate {
   engine?: TlsEngineName;
   /** Certificates for server names that clients ask for (SNI), such as `example.com` and `*.example.com`. */
   names?: Readonly<Record<string, TlsCertificate>>;
-  /** Protocols to offer by ALPN, the preferred one first; a client that wants none of them is refused. */
+  /** Protocols to offer by ALPN, the preferred one first; a client that names only others is refused. */
   alpn?: string[];
   /** The oldest version to speak. @default {"TLSv1.2"} */
   minVersion?: TlsVersion;
@@ -61,7 +61,7 @@ export interface ServerTlsOptions extends TlsCertificate {
 export interface ClientTlsOptions {
   /** What speaks TLS. @default {"auto"} */
   engine?: TlsEngineName;
-  /** Certificates to trust beside the system's, in PEM. */
+  /** Certificates to trust, in PEM: beside the system's by the native engine, in their place by `node`. */
   caCerts?: string[];
   /** Certificate chain of the client, in PEM. */
   cert?: string;

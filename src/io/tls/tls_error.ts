@@ -39,8 +39,8 @@ export type TlsFault =
   /** Anything else. */
   | "broken";
 
-/** Which of the two the peer is. */
-export type TlsPeer = "client" | "server";
+/** What the peer is, as far as it is known. */
+export type TlsPeer = "client" | "server" | "peer";
 
 /**
  * A handshake of TLS came to nothing, or a certificate was refused. `fault` says why, for programs; `reason` for people.

@@ -32,6 +32,8 @@ export interface WebSocketConnParts {
   inner: Conn;
   /** What was read of it with the upgrade. */
   rest: Uint8Array;
+  /** The subprotocol that was agreed on. */
+  protocol: string | undefined;
   /** The writing side. */
   framing: WebSocketFraming;
   /** Where a client's masking keys come from; undefined for a server. */
@@ -48,6 +50,7 @@ export interface WebSocketConnParts {
 export class WebSocketConn extends Timer implements Conn, ControlSink {
   readonly framed: RoadFraming & { readonly deframer: WebSocketDeframer };
   readonly #inner: Conn;
+  readonly #protocol: string | undefined;
   readonly #mask: MaskSource | undefined;
   readonly #clock: Clock;
   readonly #pingMs: number;
@@ -68,15 +71,14 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
   /** Control frames are on their way. */
   #controlling: Promise<void> | undefined;
   #closeSent = false;
-  #peerClosed = false;
-  #peerCode: number | undefined;
-  #peerReason: string | undefined = "without a closing handshake";
+  #peerClose: { code: number | undefined; reason: string } | undefined;
   #failure: Error | undefined;
 
   constructor(parts: WebSocketConnParts) {
     super();
     this.#inner = parts.inner;
     this.#rest = parts.rest.length === 0 ? EMPTY : parts.rest;
+    this.#protocol = parts.protocol;
     this.#mask = parts.mask;
     this.#clock = parts.clock;
     this.#pingMs = parts.pingMs;
@@ -95,18 +97,26 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
   }
 
   get identity(): PeerIdentity | undefined {
-    return this.#inner.identity;
+    const { identity } = this.#inner;
+    return this.#protocol === undefined
+      ? identity
+      : { ...identity, subprotocol: this.#protocol };
   }
 
   get peerReason(): string | undefined {
-    return this.#peerReason;
+    if (this.#peerClose === undefined) return "without a closing handshake";
+    const { code, reason } = this.#peerClose;
+    if (reason !== "") return `closed with ${code}: ${reason}`;
+    return code === undefined || code === CLOSE_CODES.normal
+      ? undefined
+      : `closed with ${code}`;
   }
 
   // Reading
 
   read(into: Uint8Array): Promise<number | null> {
     if (this.#rest.length > 0) return Promise.resolve(this.#readRest(into));
-    if (this.#peerClosed) {
+    if (this.#peerClose !== undefined) {
       // A client leaves it to its server to end the connection below (RFC 6455, 7.1.1), if it still waits for that.
       if (this.#mask === undefined || !this.#closeSent) {
         return Promise.resolve(null);
@@ -161,13 +171,7 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
   }
 
   closed(code: number | undefined, reason: string): void {
-    this.#peerClosed = true;
-    this.#peerCode = code;
-    const words = reason === "" ? "" : `: ${reason}`;
-    this.#peerReason = (code === undefined || code === CLOSE_CODES.normal) &&
-        reason === ""
-      ? undefined
-      : `closed with ${code}${words}`;
+    this.#peerClose = { code, reason };
   }
 
   // Writing
@@ -226,7 +230,7 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
 
   /** Time for a Ping. Silence counts only while we listen. */
   override expired(): void {
-    if (this.#closeSent || this.#peerClosed) return;
+    if (this.#closeSent || this.#peerClose !== undefined) return;
     if (this.#pinged && this.#reading) {
       this.#failure = new Deno.errors.TimedOut(
         `no answer to a ping for ${this.#pingMs} ms`,
@@ -248,15 +252,13 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
     this.#clock.cancel(this);
     if (!this.#midFrame) {
       const writer = new ByteWriter(128);
-      const [code, reason] = this.#peerClosed
-        ? [this.#peerCode, ""]
-        : closeFor(ending);
+      const { code, reason } = this.#peerClose ?? closeFor(ending);
       writeClose(writer, code, reason, this.#mask);
       await writeAll(this.#inner, writer.view());
     }
     // Out of step, the peer's Close would not be seen: the end of its stream has to do.
     const { isOver } = this.framed.deframer;
-    if (this.#midFrame || isOver && !this.#peerClosed) {
+    if (this.#midFrame || isOver && this.#peerClose === undefined) {
       await this.#inner.closeWrite(ending);
     }
   }
@@ -269,20 +271,23 @@ export class WebSocketConn extends Timer implements Conn, ControlSink {
 }
 
 /** The code and the reason that tell a peer of `ending`. */
-function closeFor(ending: Ending | undefined): [number, string] {
+function closeFor(
+  ending: Ending | undefined,
+): { code: number; reason: string } {
   const { cause, reason = "", error } = ending ?? { cause: "local closed" };
   switch (cause) {
     case "local closed":
     case "peer closed":
-      return [CLOSE_CODES.normal, reason];
+      return { code: CLOSE_CODES.normal, reason };
     case "shut down":
-      return [CLOSE_CODES.goingAway, reason];
+      return { code: CLOSE_CODES.goingAway, reason };
     case "failed":
-      return [CLOSE_CODES.internalError, ""];
+      // What went wrong here is no business of the peer's.
+      return { code: CLOSE_CODES.internalError, reason: "" };
     case "timed out":
-      return [CLOSE_CODES.policyViolation, reason];
+      return { code: CLOSE_CODES.policyViolation, reason };
     case "limit":
-      return [codeOf(error), reason];
+      return { code: codeOf(error), reason };
   }
 }
 

@@ -33,7 +33,11 @@ export async function upgrade(
   try {
     signal?.throwIfAborted();
     await writeAll(conn, writeUpgradeRequest(request));
-    const { head, rest } = await readHeadBytes(conn);
+    const bytes = await readHeadBytes(conn);
+    if (bytes === undefined) {
+      throw new Deno.errors.UnexpectedEof("The server left without a word");
+    }
+    const { head, rest } = bytes;
     return { ...checkUpgradeAnswer(readHead(head), request, sha1), rest };
   } catch (error) {
     closeQuietly(conn);

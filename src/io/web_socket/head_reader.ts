@@ -24,16 +24,20 @@ export interface HeadBytes {
 /**
  * Reads up to the end of a head, and perhaps a little further.
  *
+ * @returns Undefined if the peer leaves without a word, as browsers do that connect before they know what for.
  * @throws {HttpRefusal} If it is longer than {@linkcode MAX_HEAD_BYTES}, or cannot be HTTP.
  * @throws {Deno.errors.UnexpectedEof} If the peer leaves before.
  */
-export async function readHeadBytes(conn: Conn): Promise<HeadBytes> {
+export async function readHeadBytes(
+  conn: Conn,
+): Promise<HeadBytes | undefined> {
   let bytes = takeBuffer(READ_BYTES);
   let length = 0;
   try {
     for (;;) {
       const from = length;
       const count = await conn.read(bytes.subarray(length));
+      if (count === null && length === 0) return undefined;
       if (count === null) {
         throw new Deno.errors.UnexpectedEof(
           `The peer left after ${length} bytes of its head`,

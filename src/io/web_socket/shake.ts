@@ -37,7 +37,8 @@ export interface Upgraded extends Upgrade {
 }
 
 /**
- * Reads what a client wants of `conn`, and answers it: undefined if that was plain HTTP, and done.
+ * Reads what a client wants of `conn`, and answers it: undefined if that was plain HTTP, or nothing, and is
+ * done.
  *
  * @throws {HttpRefusal} If it is refused; `conn` is then told and closed.
  */
@@ -50,7 +51,9 @@ export async function shakeHands(
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
-    const { head, rest } = await readHeadBytes(conn);
+    const bytes = await readHeadBytes(conn);
+    if (bytes === undefined) return void close();
+    const { head, rest } = bytes;
     const request = readRequestHead(head);
     if (!wantsUpgrade(request)) {
       await answer(conn, request, parts);

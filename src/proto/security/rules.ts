@@ -83,7 +83,18 @@ export class Rules {
     });
   }
 
-  /** Decides whether somebody with these roles may do that. */
+  /** Whether somebody with these roles may do that; the same as {@linkcode Rules.decide}, without the reason. */
+  allows(who: { readonly roles: readonly string[] }, action: Action): boolean {
+    const { type, groups } = action;
+    if (groups === undefined || groups.length === 0) {
+      return this.#find(who.roles, type, undefined)?.allow !== undefined;
+    }
+    return groups.every((group) =>
+      this.#find(who.roles, type, group)?.allow !== undefined
+    );
+  }
+
+  /** Decides whether somebody with these roles may do that, and tells why. */
   decide(who: { readonly roles: readonly string[] }, action: Action): Decision {
     const { type, groups = [] } = action;
     if (groups.length === 0) return this.#decide(who.roles, type, undefined);
@@ -95,6 +106,17 @@ export class Rules {
     return decision!;
   }
 
+  #find(
+    roles: readonly string[],
+    type: string,
+    group: string | undefined,
+  ): Rule | undefined {
+    for (const rule of this.rules) {
+      if (isAbout(rule, roles, type, group)) return rule;
+    }
+    return undefined;
+  }
+
   #decide(
     roles: readonly string[],
     type: string,
@@ -102,18 +124,17 @@ export class Rules {
   ): Decision {
     const what = JSON.stringify(type) +
       (group === undefined ? "" : ` in ${JSON.stringify(group)}`);
-    const index = this.rules.findIndex((rule) =>
-      isAbout(rule, roles, type, group)
-    );
-    if (index < 0) {
+    const rule = this.#find(roles, type, group);
+    if (rule === undefined) {
       const reason = `no rule allows ${what}`;
       return { allowed: false, rule: undefined, group, reason };
     }
-    const { allow, note } = this.rules[index]!;
-    const allowed = allow !== undefined;
-    const reason =
-      `rule ${index + 1} ${allowed ? "allows" : "denies"} ${what}` +
-      (note === undefined ? "" : ` (${note})`);
+    const index = this.rules.indexOf(rule);
+    const allowed = rule.allow !== undefined;
+    const note = rule.note === undefined ? "" : ` (${rule.note})`;
+    const reason = `rule ${index + 1} ${
+      allowed ? "allows" : "denies"
+    } ${what}${note}`;
     return {
       allowed,
       rule: index,
@@ -173,6 +194,7 @@ export function parseRules(text: string, name: string): Rules {
  * ```
  */
 export function matchesPattern(pattern: string, text: string): boolean {
+  if (pattern === text || pattern === "*") return true;
   let at = 0;
   let from = 0;
   let star = -1;
@@ -196,7 +218,10 @@ export function matchesPattern(pattern: string, text: string): boolean {
 }
 
 function matchesAny(patterns: readonly string[], text: string): boolean {
-  return patterns.some((pattern) => matchesPattern(pattern, text));
+  for (const pattern of patterns) {
+    if (matchesPattern(pattern, text)) return true;
+  }
+  return false;
 }
 
 function isAbout(

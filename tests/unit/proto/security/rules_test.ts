@@ -157,8 +157,10 @@ Deno.test("Rules.decide() agrees with a plain model", () => {
           return found?.allow !== undefined;
         },
       );
-      const decision = new Rules(list).decide({ roles }, { type, groups });
+      const rules = new Rules(list);
+      const decision = rules.decide({ roles }, { type, groups });
       assertEquals(decision.allowed, allowed);
+      assertEquals(rules.allows({ roles }, { type, groups }), allowed);
     },
     1_000,
   );
