@@ -18,6 +18,7 @@ import {
   jwtTokens,
   openAuditLog,
   passwords,
+  type Peer,
   type Principal,
   readRules,
   type Rules,
@@ -30,7 +31,8 @@ import {
   UsersFile,
   withSession,
 } from "../../mod.ts";
-import type { Client } from "./engine/client.ts";
+import { answer } from "./engine/answers.ts";
+import { Client } from "./engine/client.ts";
 import type { FromHub, ToHub } from "./messages.ts";
 import type { HubGuard } from "./server.ts";
 
@@ -168,10 +170,21 @@ function guardWith({ authenticators, sessions, guests, rules, audit }: {
       loggedOut: ({ grant }) => isSession(grant) && sessions.end(grant.token),
       action: actionOf,
       answer: ANSWERS,
+      send: answerInTurn,
       ...(rules === undefined ? {} : { rules }),
       ...(audit === undefined ? {} : { audit }),
       ...(guests ? { anonymous: { roles: ["guest"] } } : {}),
     }, handler);
+}
+
+/** What a client is told comes after the answers that it waits for already. */
+function answerInTurn(
+  peer: Peer<ToHub, FromHub, unknown>,
+  message: FromHub,
+): void {
+  if (peer.state instanceof Client) {
+    answer(peer as Peer<ToHub, FromHub, Client>, message);
+  } else peer.send(message);
 }
 
 /** What a client shows; its shape is not to be trusted. */

@@ -17,12 +17,19 @@ import { refuse } from "./engine/answers.ts";
 import { Client, type Identity } from "./engine/client.ts";
 import type { Cluster } from "./engine/cluster.ts";
 import type { FromHub, ToHub } from "./messages.ts";
+import { answerBrowser } from "./web.ts";
 
 /** Options of {@linkcode startHub}. */
 export interface HubOptions extends
   Pick<
     ServeOptions<ToHub, FromHub, Client>,
-    "listen" | "limits" | "observe" | "tls" | "reusePort" | "backlog"
+    | "listen"
+    | "limits"
+    | "observe"
+    | "tls"
+    | "webSocket"
+    | "reusePort"
+    | "backlog"
   > {
   /** Largest message in bytes. @default {1_048_576} */
   maxFrameBytes?: number;
@@ -94,6 +101,10 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
   const hub: Hub = await serve({
     ...serving,
     wire,
+    webSocket: {
+      http: (request) => answerBrowser(request, hub),
+      ...options.webSocket,
+    },
     // Who only listens is welcome: silence is bounded by the idle time alone.
     limits: { firstMessageMs: Infinity, ...options.limits },
     overLimit: (limit) => ({

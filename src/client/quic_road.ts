@@ -36,7 +36,36 @@ export interface QuicStreamOptions<In, Out>
   early?: boolean;
 }
 
-/** One QUIC connection to a server, for several streams and for datagrams; made by {@linkcode openQuic}. */
+/**
+ * One QUIC connection to a server, for several streams and for datagrams; made by {@linkcode openQuic}.
+ *
+ * @example Usage
+ * ```ts
+ * import { createCa, inOrder, lines, openQuic, serve, text } from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const ca = await createCa();
+ * const { certPem: cert, keyPem: key } = await ca.issue({
+ *   names: ["127.0.0.1"],
+ *   purpose: "server",
+ * });
+ * const wire = lines(text());
+ * await using server = await serve({
+ *   listen: "quic://127.0.0.1:0",
+ *   tls: { cert, key },
+ *   wire,
+ *   handler: { message: (peer, line) => peer.send(line.toUpperCase()) },
+ * });
+ * await using road = await openQuic({
+ *   to: server.endpoint,
+ *   tls: { caCerts: [ca.certPem] },
+ * });
+ * const chat = await road.connect({ wire, correlate: inOrder() });
+ * const files = await road.connect({ wire, correlate: inOrder() });
+ * assertEquals(await chat.request("ahoy"), "AHOY");
+ * assertEquals(await files.request("chart"), "CHART");
+ * ```
+ */
 export class QuicRoad extends QuicConnection implements AsyncDisposable {
   /** The endpoint that it leads to, as a URL. */
   readonly endpoint: string;

@@ -1,5 +1,9 @@
 import { EndpointError } from "./endpoint_error.ts";
-import { DEFAULT_ALPN, QuicConnection } from "./quic/connection.ts";
+import {
+  DEFAULT_ALPN,
+  limitStreamless,
+  QuicConnection,
+} from "./quic/connection.ts";
 import { dialQuic } from "./quic/dial.ts";
 import { listenQuic, type QuicEndpoint } from "./quic/server.ts";
 import { refuseOptions } from "./quic/support.ts";
@@ -40,7 +44,7 @@ export const quicTransport: Transport = {
       const { quic } = await dialQuic(endpoint as QuicEndpoint, options);
       const connection = new QuicConnection(quic, true);
       const conn = await connection.openStream();
-      connection.limitStreamless(LAST_WORDS_MS);
+      limitStreamless(connection, LAST_WORDS_MS);
       return conn;
     } catch (error) {
       signal?.throwIfAborted();

@@ -28,6 +28,8 @@ export interface Conn {
   readonly identity?: PeerIdentity | undefined;
   /** How messages are framed on a road that carries messages by itself; it takes the place of the wire's framing. */
   readonly framed?: RoadFraming | undefined;
+  /** Resolves when the system has let go of it, where that takes longer than `close`; until then it counts as open. */
+  readonly released?: Promise<void> | undefined;
   /** What the road knows of why the peer ended, once it has; undefined where that says nothing. */
   readonly peerReason?: string | undefined;
 }

@@ -9,13 +9,17 @@ import { webSocketOver } from "./web_socket.ts";
 /** The road that each scheme of endpoint takes. */
 export type Transports = Record<Endpoint["scheme"], Transport>;
 
-/** The real roads. */
-export const systemTransports: Transports = {
+const roads: Omit<Transports, "ws" | "wss"> = {
   tcp: netTransport,
   tls: netTransport,
   quic: quicTransport,
-  ws: webSocketOver(netTransport),
-  wss: webSocketOver(netTransport),
   unix: unixTransport,
   memory: memoryTransport,
+};
+
+/** The real roads. */
+export const systemTransports: Transports = {
+  ...roads,
+  ws: webSocketOver(roads.tcp),
+  wss: webSocketOver(roads.tls),
 };

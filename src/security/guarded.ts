@@ -16,6 +16,7 @@ import {
   type LoginAnswers,
   type LoginOptions,
   referTo,
+  sendTo,
 } from "./login.ts";
 import { type PeerSession, sessionOf, setSession } from "./peer_session.ts";
 
@@ -392,6 +393,8 @@ class Guard<In, Out, State> {
   }
 
   #send(peer: Peer<In, Out, unknown>, message: Out | undefined): void {
-    if (message !== undefined) peer.send(message);
+    if (message === undefined) return;
+    const { send = sendTo } = this.#options;
+    send(peer, message);
   }
 }

@@ -54,6 +54,11 @@ export interface LoginOptions<In, Out> extends LoginLimits {
   credentials: (message: In) => Credentials | undefined;
   /** What the peer is told. */
   answer: LoginAnswers<Out>;
+  /**
+   * Sends what the peer is told, where that must not overtake answers which are still being made. `peer.state` is
+   * undefined before the login. @default {peer.send()}
+   */
+  send?: (peer: Peer<In, Out, unknown>, message: Out) => unknown;
   /** How often each source may try. */
   loginLimit?: KeyedLimit;
   /** Tells the address of a peer where a trusted proxy stands between. */
@@ -445,8 +450,18 @@ export class Login<In, Out> {
   }
 
   #send(peer: Peer<In, Out, unknown>, message: Out | undefined): void {
-    if (message !== undefined) peer.send(message);
+    if (message === undefined) return;
+    const { send = sendTo } = this.#options;
+    send(peer, message);
   }
+}
+
+/** Sends a message, in no order with others. */
+export function sendTo<In, Out>(
+  peer: Peer<In, Out, unknown>,
+  message: Out,
+): void {
+  peer.send(message);
 }
 
 /** The fields of an event that say on which connection. */

@@ -343,6 +343,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
         ? ["handshake failed", failure.cause] as const
         : ["hello failed", failure] as const;
       this.#tell({ type, endpoint, address, error });
+      await conn.released;
       this.#admission.leave(sourceOf(conn, endpoint));
       return;
     }

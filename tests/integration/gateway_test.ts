@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ResumableSocket } from "../../src/client/resumable_socket.ts";
-import { parseEndpoint } from "../../src/io/endpoint.ts";
 import {
   decodeResume,
   encodeResume,
@@ -12,6 +11,7 @@ import { gateway, type GatewayOptions } from "../../src/proxy/gateway.ts";
 import { connect } from "../../src/client/connect.ts";
 import { serve } from "../../src/server/serve.ts";
 import type { Handler } from "../../src/io/handler.ts";
+import { Breaker } from "../support/breaker.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { utf8 } from "../support/three_ways.ts";
@@ -32,57 +32,6 @@ const ECHO: Handler<Uint8Array, Uint8Array> = {
 
 function open(options: Partial<GatewayOptions> & { to: string }) {
   return gateway({ listen: "ws://127.0.0.1:0", ...options });
-}
-
-/** Stands between a client and a gateway, and breaks connections. */
-class Breaker implements Disposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #conns = new Set<Deno.Conn>();
-  readonly #port: number;
-  /** Connections so far. */
-  count = 0;
-
-  constructor(to: string) {
-    this.#port = (parseEndpoint(to) as { port: number }).port;
-    void this.#run();
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#listener.addr as Deno.NetAddr).port}/`;
-  }
-
-  async #run(): Promise<void> {
-    for await (const client of this.#listener) {
-      this.count++;
-      const server = await Deno.connect({
-        hostname: "127.0.0.1",
-        port: this.#port,
-      });
-      for (
-        const [from, into] of [[client, server], [server, client]] as const
-      ) {
-        this.#conns.add(from);
-        from.readable.pipeTo(into.writable).catch(() => {});
-      }
-    }
-  }
-
-  /** Breaks all connections. */
-  cut(): void {
-    for (const conn of this.#conns) {
-      try {
-        conn.close();
-      } catch {
-        // Closed already.
-      }
-    }
-    this.#conns.clear();
-  }
-
-  [Symbol.dispose](): void {
-    this.#listener.close();
-    this.cut();
-  }
 }
 
 /** Bytes that show where one is missing or comes twice. */

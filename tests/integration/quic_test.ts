@@ -210,9 +210,12 @@ Deno.test("QuicConnection carries datagrams both ways, and refuses those that ar
 
 Deno.test("keepAliveMs keeps a silent QUIC connection alive, which idleTimeoutMs ends without it", async () => {
   await using server = await start();
-  const quic = { idleTimeoutMs: 400 };
+  const quic = { idleTimeoutMs: 1000 };
   const mute = await dial(server.endpoint, quic);
-  await using alive = await dial(server.endpoint, { ...quic, keepAliveMs: 50 });
+  await using alive = await dial(server.endpoint, {
+    ...quic,
+    keepAliveMs: 100,
+  });
   const ending = await within("the end", mute.closed);
   assertEquals(ending.cause, "peer closed");
   assert(String(ending.error).includes("timed out"), String(ending.error));
@@ -450,6 +453,63 @@ Deno.test("serve() tells once why a QUIC handshake failed, and serves others", a
   await using client = await dial(to);
   assertEquals(await ask(client, "fine"), "FINE");
   assertEquals(recorder.of("handshake failed").length, 3);
+});
+
+Deno.test("serve() cuts off who never completes its handshake, tells it once, and serves others", async () => {
+  const recorder = new Recorder();
+  await using server = await start({
+    quic: { handshakeMs: 200 },
+    observe: recorder.observe,
+  });
+  using relay = new UdpRelay(server.endpoint);
+  // The server hears the first packet, and is not heard.
+  relay.lose = (_packet, direction) =>
+    direction === "down" || relay.sent.length > 1;
+  const dialling = connect({
+    ...CLIENT_TLS,
+    to: relay.endpoint,
+    wire,
+    timeoutMs: 500,
+  });
+  await using client = await dial(server.endpoint);
+  assertEquals(await ask(client, "x"), "X");
+  await recorder.until("handshake failed", 1);
+  const failure = recorder.of("handshake failed")[0]!;
+  assertEquals(
+    (failure.error as Error).message,
+    "the handshake was not done within 200 ms",
+  );
+  assertEquals(failure.address, relay.clientAddress);
+  await assertRejects(() => dialling, EndpointError, "timed out");
+  assertEquals(recorder.of("handshake failed").length, 1);
+});
+
+Deno.test("connect() over QUIC trusts no server because another client did, and uses its sockets again", async () => {
+  await using server = await start();
+  const to = server.endpoint;
+  const ports = new Set<string>();
+  for (let turn = 0; turn < 10; turn++) {
+    await using client = await dial(to);
+    await ask(client, "x");
+    for (const { address } of server.peers) ports.add(address);
+  }
+  assertEquals(ports.size, 1);
+  // There is a ticket for this server, got by who trusts it.
+  await assertRejects(
+    () => connect({ to, wire, tls: { caCerts: [] } }),
+    EndpointError,
+    "UnknownIssuer",
+  );
+  await assertRejects(
+    () =>
+      connect({
+        to,
+        wire,
+        tls: { ...CLIENT_TLS.tls, serverName: "other.example" },
+      }),
+    EndpointError,
+    "not valid for name",
+  );
 });
 
 Deno.test("serve() is not disturbed by UDP packets that are no QUIC", async () => {

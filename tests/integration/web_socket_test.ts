@@ -14,7 +14,6 @@ import {
   Group,
   json,
   lengthPrefixed,
-  lines,
   negotiated,
   type Peer,
   serve,

@@ -8,11 +8,11 @@ import {
   type Peer,
   serve,
 } from "../../mod.ts";
+import { browse, CHROMIUM } from "../support/browser.ts";
 import { isInstalled } from "../support/installed.ts";
 import { frame, RawClient } from "../support/raw_client.ts";
 import { waitUntil } from "../support/wait.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
 const ignore = !await isInstalled(CHROMIUM, "--version");
 
 interface Said {
@@ -37,33 +37,6 @@ ws.onmessage = ({ data }) => {
 await opened(ws);
 say(["page", ws.protocol, ws.extensions, await foreign]);
 </script>`;
-
-/** Starts a browser without a window at `url`; ends it and what it wrote when disposed. */
-async function browse(url: string): Promise<AsyncDisposable> {
-  const folder = await Deno.makeTempDir({ prefix: "portolan-" });
-  const child = new Deno.Command(CHROMIUM, {
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-dev-shm-usage",
-      `--user-data-dir=${folder}`,
-      url,
-    ],
-    env: { HOME: folder },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
-      // Its helpers may write for a moment longer.
-      await Deno.remove(folder, { recursive: true }).catch(() => {});
-    },
-  };
-}
 
 Deno.test({
   name: "a page in Chromium shares a room with a TCP client",

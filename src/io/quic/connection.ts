@@ -1,6 +1,6 @@
 import type { Timer } from "../../proto/timer_wheel.ts";
 import { abortable } from "../abortable.ts";
-import { alarm, systemClock } from "../clock.ts";
+import { alarm, sleep, systemClock } from "../clock.ts";
 import type { PeerIdentity } from "../peer_identity.ts";
 import type { Conn } from "../transport.ts";
 import { QuicStream, type QuicStreamOwner } from "./stream.ts";
@@ -16,18 +16,59 @@ export interface QuicClose {
 /** What ALPN says unless told otherwise; QUIC insists on an answer. */
 export const DEFAULT_ALPN = "portolan";
 
+/** Milliseconds that the runtime may take to say why a connection has ended, after its streams have failed. */
+const REASON_MS = 100;
+
 /** Said to the peer when a stream is cut off that was all there was to its connection. */
 const CUT_OFF = { closeCode: 1, reason: "cut off" };
 
+/** Takes a stream that the peer has opened; for servers. */
+export let acceptStream: (
+  connection: QuicConnection,
+  opened: Deno.QuicBidirectionalStream,
+) => Conn;
+
+/** From now on, `ms` without a stream end the connection. */
+export let limitStreamless: (connection: QuicConnection, ms: number) => void;
+
 /**
  * A QUIC connection: streams, each of which is a connection to the rest of this library, and datagrams. Given to
- * {@linkcode QuicListenOptions.connection} on a server, and part of {@linkcode QuicRoad} on a client.
+ * {@linkcode QuicListenOptions.connection} on a server; a client's is a {@linkcode QuicRoad}.
+ *
+ * @example Usage
+ * ```ts
+ * import { connect, createCa, lines, serve, text } from "../../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const ca = await createCa();
+ * const { certPem: cert, keyPem: key } = await ca.issue({
+ *   names: ["127.0.0.1"],
+ *   purpose: "server",
+ * });
+ * const wire = lines(text());
+ * const alpn: unknown[] = [];
+ * await using server = await serve({
+ *   listen: "quic://127.0.0.1:0",
+ *   tls: { cert, key },
+ *   wire,
+ *   handler: { message: (peer, line) => peer.send(line) },
+ *   quic: { connection: ({ identity }) => alpn.push(identity.alpn) },
+ * });
+ * const tls = { caCerts: [ca.certPem] };
+ * await using client = await connect({ to: server.endpoint, tls, wire });
+ * client.send("ahoy");
+ * assertEquals(await client.receive(), "ahoy");
+ * assertEquals(alpn, ["portolan"]);
+ * ```
  */
-export class QuicConnection implements QuicStreamOwner {
+export class QuicConnection {
   /** The runtime's own, for what is not here, such as unidirectional streams. */
   readonly quic: Deno.QuicConn;
+  /** The peer's address at first; `quic.remoteAddr` follows a client that moves. */
   readonly remoteAddr: Deno.NetAddr;
+  /** What the handshake told. */
   readonly identity: PeerIdentity;
+  readonly #owner: QuicStreamOwner;
   /** The one stream is all that the peer can want: when it is over, so is the connection. */
   readonly #single: boolean;
   #streams = 0;
@@ -35,6 +76,11 @@ export class QuicConnection implements QuicStreamOwner {
   #streamlessMs = Infinity;
   #timer: Timer | undefined;
   #closed: Promise<QuicClose> | undefined;
+
+  static {
+    acceptStream = (connection, opened) => connection.#accept(opened);
+    limitStreamless = (connection, ms) => connection.#limitStreamless(ms);
+  }
 
   /**
    * Takes over `quic`; with `single`, a stream that is cut off takes the connection with it. `offered` is what ALPN may
@@ -53,11 +99,13 @@ export class QuicConnection implements QuicStreamOwner {
       ...(alpn && { alpn }),
       ...(serverName && { serverName }),
     };
-  }
-
-  get localAddr(): Deno.NetAddr {
-    const { hostname, port } = this.quic.endpoint.addr;
-    return { transport: "udp", hostname, port };
+    this.#owner = {
+      remoteAddr: this.remoteAddr,
+      identity: this.identity,
+      localAddr: () => ({ ...quic.endpoint.addr, transport: "udp" }),
+      explain: (error) => this.#explain(error),
+      streamClosed: (clean) => this.#streamClosed(clean),
+    };
   }
 
   /** Streams that are open. */
@@ -93,7 +141,7 @@ export class QuicConnection implements QuicStreamOwner {
     try {
       await this.quic.sendDatagram(bytes);
     } catch (error) {
-      throw await this.explain(error);
+      throw await this.#explain(error);
     }
   }
 
@@ -116,14 +164,13 @@ export class QuicConnection implements QuicStreamOwner {
       if (this.#isPrefaced) await stream.sendPreface();
       return stream;
     } catch (error) {
-      if (!signal?.aborted) throw await this.explain(error);
+      if (!signal?.aborted) throw await this.#explain(error);
       opening.then((stream) => this.#adopt(stream).close(), () => {});
       throw error;
     }
   }
 
-  /** Takes a stream that the peer has opened. */
-  accept(opened: Deno.QuicBidirectionalStream): Conn {
+  #accept(opened: Deno.QuicBidirectionalStream): Conn {
     const stream = this.#adopt(opened);
     if (this.#isPrefaced) stream.expectPreface();
     return stream;
@@ -137,16 +184,15 @@ export class QuicConnection implements QuicStreamOwner {
     this.#streams++;
     this.#streamsEver++;
     this.#rest();
-    return new QuicStream(this, stream);
+    return new QuicStream(this.#owner, stream);
   }
 
-  /** From now on, `ms` without a stream end the connection. */
-  limitStreamless(ms: number): void {
+  #limitStreamless(ms: number): void {
     this.#streamlessMs = ms;
     if (this.#streams === 0) this.#countDown();
   }
 
-  streamClosed(clean: boolean): void {
+  #streamClosed(clean: boolean): void {
     this.#streams--;
     // The runtime cannot reset a stream, and what is read or written in vain would go on.
     if (!clean && this.#single && this.#streamsEver === 1) {
@@ -164,10 +210,14 @@ export class QuicConnection implements QuicStreamOwner {
     if (this.#timer !== undefined) systemClock.cancel(this.#timer);
   }
 
-  async explain(error: unknown): Promise<Error> {
+  async #explain(error: unknown): Promise<Error> {
     if (error instanceof Deno.errors.ConnectionReset) return error;
     // A stream that fails for any other reason fails with its connection.
-    const { reason } = await this.closed;
+    const close = await Promise.race([
+      this.closed,
+      sleep(systemClock, REASON_MS).then(() => undefined),
+    ]);
+    const reason = close === undefined ? messageOf(error) : close.reason;
     return new Deno.errors.ConnectionReset(
       `The QUIC connection has ended: ${reason || "closed"}`,
       { cause: error },

@@ -2,6 +2,7 @@ import { abortable } from "../abortable.ts";
 import type { ClientTlsOptions } from "../tls/options.ts";
 import type { TransportConnectOptions } from "../transport.ts";
 import { DEFAULT_ALPN } from "./connection.ts";
+import { keepSocket, takeSocket } from "./client_sockets.ts";
 import { inTurn } from "./gate.ts";
 import { transportOptions } from "./options.ts";
 import type { QuicEndpoint } from "./server.ts";
@@ -54,33 +55,36 @@ async function dial(
   { hostname, port }: QuicEndpoint,
   { signal, tls = {}, quic = {}, from, early = false }: DialQuicOptions,
 ): Promise<DialledQuic> {
-  const socket = from ?? openSocket();
-  const connecting = Deno.connectQuic({
-    hostname,
-    port,
-    alpnProtocols: tls.alpn ?? [DEFAULT_ALPN],
-    zeroRtt: early,
-    ...(tls.serverName && { serverName: tls.serverName }),
-    ...(tls.caCerts && { caCerts: tls.caCerts }),
-    ...(socket && { endpoint: socket }),
-    ...transportOptions(quic),
-    // A server has no reason to open streams: nobody would accept them.
-    maxConcurrentBidirectionalStreams: 0,
-  });
-  if (!(connecting instanceof Promise)) {
-    return { quic: connecting, isEarly: true };
-  }
+  const { serverName, caCerts, alpn = [DEFAULT_ALPN] } = tls;
+  const purpose = JSON.stringify([hostname, port, serverName, caCerts, alpn]);
+  const socket = from === undefined
+    ? takeSocket(purpose)
+    : { endpoint: from, uses: Infinity };
+  let connecting: Promise<Deno.QuicConn> | undefined;
   try {
-    return { quic: await abortable(connecting, signal), isEarly: false };
+    const begun = Deno.connectQuic({
+      hostname,
+      port,
+      alpnProtocols: alpn,
+      zeroRtt: early,
+      ...(serverName && { serverName }),
+      ...(caCerts && { caCerts }),
+      ...(socket.endpoint && { endpoint: socket.endpoint }),
+      ...transportOptions(quic),
+      // A server has no reason to open streams: nobody would accept them.
+      maxConcurrentBidirectionalStreams: 0,
+    });
+    if (!(begun instanceof Promise)) return { quic: begun, isEarly: true };
+    connecting = begun;
+    const conn = await abortable(connecting, signal);
+    socket.endpoint = conn.endpoint;
+    socket.uses++;
+    keepSocket(purpose, socket);
+    return { quic: conn, isEarly: false };
   } catch (error) {
-    connecting.then((conn) => conn.close(), () => {});
-    if (from === undefined) socket?.close();
+    connecting?.then((conn) => conn.close(), () => {});
+    // What was begun can be ended only with its socket, which others may be using.
+    if (socket.uses === 0) socket.endpoint?.close();
     throw error;
   }
-}
-
-/** A socket of our own can be closed before the connection stands; binding it takes a wide permission. */
-function openSocket(): Deno.QuicEndpoint | undefined {
-  const { state } = Deno.permissions.querySync({ name: "net" });
-  return state === "granted" ? new Deno.QuicEndpoint() : undefined;
 }

@@ -2,7 +2,12 @@ import { alarm, systemClock } from "../clock.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Refusal } from "../peer.ts";
 import type { Conn, Listener } from "../transport.ts";
-import { messageOf, QuicConnection } from "./connection.ts";
+import {
+  acceptStream,
+  limitStreamless,
+  messageOf,
+  QuicConnection,
+} from "./connection.ts";
 import { markEarly } from "./early_data.ts";
 import {
   DEFAULT_QUIC_LIMITS,
@@ -173,7 +178,7 @@ class QuicSocket {
   #listenerClosed(): void {
     this.#listener = undefined;
     for (const connection of this.#connections) {
-      connection.limitStreamless(LAST_WORDS_MS);
+      limitStreamless(connection, LAST_WORDS_MS);
     }
     resting.set(this.#key, this);
     this.#endIfUnused();
@@ -221,7 +226,8 @@ class QuicSocket {
     try {
       if (options.earlyData === undefined) await handshake;
       else markEarly(connection.identity, handshake);
-      connection.limitStreamless(
+      limitStreamless(
+        connection,
         this.#listener === undefined
           ? LAST_WORDS_MS
           : isSingle
@@ -230,7 +236,7 @@ class QuicSocket {
       );
       for await (const stream of quic.incomingBidirectionalStreams) {
         streams++;
-        const conn = connection.accept(stream);
+        const conn = acceptStream(connection, stream);
         // A listener that was opened later may have taken the first one's place.
         if (this.#listener === undefined) conn.close();
         else await this.#listener.offer(conn);

@@ -17,7 +17,7 @@ export interface QuicStreamOwner {
   /** The peer's address. */
   readonly remoteAddr: Deno.NetAddr;
   /** Our address. */
-  readonly localAddr: Deno.NetAddr;
+  localAddr(): Deno.NetAddr;
   /** What the handshake told. */
   readonly identity: PeerIdentity;
   /** Why a read or a write failed: why the connection ended, if it did. */
@@ -54,7 +54,7 @@ export class QuicStream implements Conn {
   }
 
   get localAddr(): Deno.NetAddr {
-    return this.#owner.localAddr;
+    return this.#owner.localAddr();
   }
 
   get identity(): PeerIdentity {

@@ -8,7 +8,7 @@ import type { TlsCertificateFacts } from "./certificate.ts";
 import { NodeTlsConn, systemError } from "./node_conn.ts";
 import { handshake, identityOf, shownCertificate } from "./node_engine.ts";
 import type { ClientTlsOptions } from "./options.ts";
-import { TlsError, tlsError } from "./tls_error.ts";
+import { TlsError } from "./tls_error.ts";
 
 type NetEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 
@@ -90,7 +90,14 @@ async function judge(
   if (tls.dangerouslySkipVerification === true) {
     tls.warn?.(`TLS IS NOT SAFE: whoever answers as ${name} is believed`);
   } else if (!socket.authorized) {
-    const error = unverified(socket, certificate, tls.caCerts ?? [], nowMs);
+    const error = /ALTNAME/.test(String(socket.authorizationError))
+      ? wrongName(certificate, name)
+      : whyUnverified(
+        certificate,
+        "server",
+        authorityNames(tls.caCerts ?? []),
+        nowMs,
+      );
     const asks = error.fault === "self-signed" ||
       error.fault === "unknown authority";
     const isInTime = nowMs >= certificate.notBefore.getTime() &&
@@ -108,16 +115,10 @@ async function judge(
   if (refused !== undefined) throw refused;
 }
 
-function unverified(
-  { authorizationError }: TLSSocket,
-  certificate: TlsCertificateFacts,
-  caCerts: readonly string[],
-  nowMs: number,
-): TlsError {
-  const said = String(authorizationError);
-  if (/ALTNAME/.test(said)) {
-    return tlsError(authorizationError, "server");
-  }
-  const authorities = authorityNames(caCerts);
-  return whyUnverified(certificate, "server", authorities, nowMs);
+function wrongName({ names }: TlsCertificateFacts, name: string): TlsError {
+  const own = [...names.dns, ...names.ip].join(", ");
+  return new TlsError(
+    "wrong name",
+    `the server's certificate is for ${own || "no name"} and not for ${name}`,
+  );
 }

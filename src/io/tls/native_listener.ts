@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+import { abortable } from "../abortable.ts";
 import { closeQuietly } from "../close_quietly.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { PeerIdentity } from "../peer_identity.ts";
@@ -10,6 +12,11 @@ type NetEndpoint = Extract<Endpoint, { scheme: "tcp" | "tls" | "quic" }>;
 /** Whether the runtime shares ports: it ends the process where it is asked to and may not. */
 const CAN_SHARE = "listenDatagram" in Deno;
 
+/** Turns of the event loop without anybody who wants to be accepted, before a listener gives way to another. */
+const QUIET_TURNS = 2;
+/** Turns after which it does so all the same. */
+const MAX_TURNS = 1000;
+
 /** What all connections proved that agreed on the same protocol. */
 const identities = new Map<string, PeerIdentity>();
 
@@ -19,6 +26,7 @@ class NativeTlsListener implements Listener {
   readonly #open: (tls: ServerTlsOptions, port: number) => Deno.TlsListener;
   #listener: Deno.TlsListener;
   #accepting = false;
+  #accepted = 0;
 
   constructor(
     endpoint: NetEndpoint,
@@ -36,7 +44,9 @@ class NativeTlsListener implements Listener {
       const listener = this.#listener;
       this.#accepting = true;
       try {
-        return await listener.accept();
+        const conn = await listener.accept();
+        this.#accepted++;
+        return conn;
       } catch (error) {
         // It has given way to the one with the new certificate.
         if (listener === this.#listener) throw error;
@@ -47,7 +57,14 @@ class NativeTlsListener implements Listener {
   }
 
   async shake(conn: Conn, signal: AbortSignal): Promise<Conn> {
-    return await shakeNative(conn as Deno.TlsConn, "client", signal);
+    const tls = conn as Deno.TlsConn;
+    const shaking = shakeNative(tls, "client", undefined);
+    try {
+      return await abortable(shaking, signal);
+    } catch (error) {
+      if (signal.aborted) holdOnTo(tls, shaking);
+      throw error;
+    }
   }
 
   async renew(tls: ServerTlsOptions): Promise<void> {
@@ -63,17 +80,38 @@ class NativeTlsListener implements Listener {
       );
     }
     const old = this.#listener;
-    this.#listener = this.#open(tls, port);
-    // Connections wait in the old one's queue while nobody accepts; closing it would reset them.
-    while (!this.#accepting) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    const fresh = this.#open(tls, port);
+    await this.#isQuiet();
+    this.#listener = fresh;
     old.close();
+  }
+
+  /** Waits until nobody waits to be accepted, as far as that is to be seen: closing the listener resets who does. */
+  async #isQuiet(): Promise<void> {
+    let quiet = 0;
+    for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS; turn++) {
+      const before = this.#accepted;
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = this.#accepting && before === this.#accepted ? quiet + 1 : 0;
+    }
   }
 
   close(): void {
     this.#listener.close();
   }
+}
+
+/**
+ * The runtime never lets go of a connection that is closed in the middle of its handshake, while the peer keeps it open.
+ * So it stays open here too, and counts, until the peer has finished or left.
+ */
+function holdOnTo(conn: Deno.TlsConn, shaking: Promise<Conn>): void {
+  const close = conn.close.bind(conn);
+  const released = shaking.then(
+    () => closeQuietly({ close }),
+    () => {},
+  );
+  Object.assign(conn, { close() {}, released });
 }
 
 /** Whether the native engine can do all that is asked for. */

@@ -50,6 +50,13 @@ export async function proveOptions(
       }`,
     );
   };
+  // The runtime takes certificates and keys that are none, or no pair, and lets every handshake fail.
+  const plain = await attempt(server, {});
+  if (plain.error !== undefined && plain.fault !== "no certificate") {
+    throw new TypeError("The certificate and the key are of no use", {
+      cause: plain.error,
+    });
+  }
   if (clients !== undefined) {
     if (clients.optional !== true) {
       await certain(
@@ -60,7 +67,7 @@ export async function proveOptions(
       );
     }
     await certain(
-      "tls.clients.caCerts",
+      "tls.clients",
       "a client that nobody has signed is let in",
       STRANGER,
       ["self-signed"],
@@ -90,8 +97,7 @@ export async function proveOptions(
       ["nothing in common"],
     );
   }
-  const [named] = Object.keys(names);
-  if (named !== undefined) await proveName(server, options, named);
+  for (const name of Object.keys(names)) await proveName(server, options, name);
 }
 
 /** Sees to it that the certificate of a server name is the one that is shown. */
@@ -116,11 +122,11 @@ async function proveName(
 async function attempt(
   server: NodeTlsServer,
   client: ConnectionOptions,
-): Promise<{ fault?: TlsFault; shown?: string }> {
+): Promise<{ fault?: TlsFault; error?: unknown; shown?: string }> {
   const [ours, theirs] = duplexPair();
   const accepted = server.shake(ours, AbortSignal.timeout(PROVE_MS)).then(
     ({ socket }) => void socket.destroy(),
-    (error) => error instanceof TlsError ? error.fault : "broken",
+    (error: unknown) => error,
   );
   // On this runtime a handshake that fails in the very turn in which it begins throws where nobody can catch it.
   await new Promise((resolve) => setImmediate(resolve));
@@ -138,13 +144,17 @@ async function attempt(
     );
     socket.once("close", () => resolve(undefined));
   });
-  const fault = await accepted;
+  const error = await accepted;
   ours.destroy();
   theirs.destroy();
   socket.destroy();
   const shown = await secured;
   return {
-    ...(fault === undefined ? {} : { fault }),
+    ...(error === undefined ? {} : { error, fault: faultOf(error) }),
     ...(shown === undefined ? {} : { shown }),
   };
+}
+
+function faultOf(error: unknown): TlsFault {
+  return error instanceof TlsError ? error.fault : "broken";
 }

@@ -12,7 +12,7 @@ export type TlsFault =
   | "self-signed"
   /** No trusted authority has signed the certificate. */
   | "unknown authority"
-  /** The certificate is not signed by whom it names, or its holder has not got its key. */
+  /** The certificate is not signed by whom it names, or its holder cannot prove to have its key: that may be too weak. */
   | "forged"
   /** The certificate's authority has taken it back. */
   | "revoked"
@@ -90,14 +90,14 @@ const SAID: [RegExp, TlsFault, (peer: TlsPeer, said: string) => string][] = [
     return `the ${peer}'s certificate is not valid yet${begins}`;
   }],
   [
-    /certificate not valid for name|ALTNAME_INVALID|altnames/,
+    /certificate not valid for name/,
     "wrong name",
     (peer, said) => {
-      const asked = /for name "([^"]*)"|Host: (.*?)\. is not/.exec(said);
-      const names = /only valid for (.*)$|altnames: (.*)$/.exec(said);
-      return `the ${peer}'s certificate is for another name` +
-        tail(" than", asked?.[1] ?? asked?.[2]) +
-        tail(":", (names?.[1] ?? names?.[2])?.replace(/^DnsName/, ""));
+      const asked = /for name "([^"]*)"/.exec(said)?.[1];
+      const names = /only valid for (.*)$/.exec(said)?.[1]
+        ?.replaceAll(/\w+\("([^"]*)"\)/g, "$1");
+      return `the ${peer}'s certificate is for ${names ?? "another name"}` +
+        (asked === undefined ? "" : ` and not for ${asked}`);
     },
   ],
   [
@@ -117,7 +117,7 @@ const SAID: [RegExp, TlsFault, (peer: TlsPeer, said: string) => string][] = [
     (peer) => `the ${peer}'s certificate is signed in a way that is not safe`,
   ],
   [
-    /BadSignature|invalid peer certificate/,
+    /BadSignature|invalid peer certificate|verify the first certificate/,
     "forged",
     (peer, said) => {
       const detail = said.replace(/.*invalid peer certificate: /, "");
@@ -168,10 +168,6 @@ const SAID: [RegExp, TlsFault, (peer: TlsPeer, said: string) => string][] = [
 
 function time(seconds: string): string {
   return new Date(Number(seconds) * 1000).toISOString();
-}
-
-function tail(before: string, text: string | undefined): string {
-  return text === undefined ? "" : `${before} ${text}`;
 }
 
 /** An alert of RFC 8446, 6.2, as the runtime names it: `CertificateExpired`. */

@@ -1,0 +1,59 @@
+import type { Impairments } from "./impairments.ts";
+
+/** What one packet of a stream carries: Ethernet's 1500 bytes without the headers of IPv4 and TCP. */
+const SEGMENT_BYTES = 1460;
+
+/** Whether it matters which bytes travel together: else a stream need not be cut into segments. */
+function cutsSegments(impairments: Required<Impairments>): boolean {
+  const { bytesPerSecond, trace, lossRate, burstEnterRate, corruptRate } =
+    impairments;
+  return bytesPerSecond !== Infinity || trace.length > 0 || lossRate > 0 ||
+    burstEnterRate > 0 || corruptRate > 0;
+}
+
+/**
+ * Cuts what was read of a stream into the pieces that it travels in: slices if there shall be some, else segments where
+ * the link treats each on its own.
+ *
+ * @example Usage
+ * ```ts
+ * import { completeImpairments } from "./impairments.ts";
+ * import { slices } from "./slices.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const impairments = completeImpairments({ sliceBytes: 4 });
+ * const pieces = slices(new Uint8Array(10), impairments, () => 0.5);
+ * assertEquals(Array.from(pieces, ({ length }) => length), [4, 4, 2]);
+ * ```
+ */
+export function* slices<B extends Uint8Array>(
+  bytes: B,
+  impairments: Required<Impairments>,
+  random: () => number,
+): Generator<Uint8Array> {
+  const { sliceBytes, sliceVariationBytes } = impairments;
+  const longest = cutsSegments(impairments) ? SEGMENT_BYTES : bytes.length;
+  for (let at = 0; at < bytes.length;) {
+    const size = sliceBytes === 0
+      ? longest
+      : sliceBytes + Math.round((2 * random() - 1) * sliceVariationBytes);
+    const end = Math.min(
+      at + Math.max(1, Math.min(size, longest)),
+      bytes.length,
+    );
+    yield bytes.subarray(at, end);
+    at = end;
+  }
+}
+
+/** After how many milliseconds a connection is reset: at a fixed time, or after a random one, as failures without memory are. */
+export function lifetimeMs(
+  { resetAfterMs, meanLifetimeMs }: Required<Impairments>,
+  random: () => number,
+): number {
+  const drawn = -Math.log(1 - random());
+  return Math.min(
+    resetAfterMs,
+    meanLifetimeMs === Infinity ? Infinity : drawn * meanLifetimeMs,
+  );
+}
