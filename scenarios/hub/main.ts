@@ -3,6 +3,8 @@ import {
   readServerTls,
   runMain,
   SERVER_TLS_FLAGS,
+  type ServerTlsOptions,
+  watchServerTls,
 } from "../../mod.ts";
 import { natsAddress } from "./backplane.ts";
 import { metricsAddress, type Observed, serveMetrics } from "./metrics.ts";
@@ -137,8 +139,9 @@ await runMain({
       "Let Prometheus look on, and load balancers",
     ],
   ],
-}, async (values, { output, listening, stopped }) => {
-  const tls = await readServerTls(values, values.listen, output);
+}, async (values, { output, signal, listening, stopped }) => {
+  const readTls = () => readServerTls(values, values.listen, output);
+  const tls = await readTls();
   const { workers, backplane } = values;
   const { users, tokens, revoked, devices, certificates } = values;
   const { guests, rules, audit } = values;
@@ -167,6 +170,7 @@ await runMain({
     ? undefined
     : serveMetrics(values.metrics, () => hub.observe());
   listening(hub.endpoints);
+  void watchServerTls(readTls, (tls) => hub.renewTls(tls), { output, signal });
   if (metrics !== undefined) {
     const { hostname, port } = metrics.addr;
     const url = `http://${hostname}:${port}/metrics`;
@@ -186,6 +190,7 @@ await runMain({
 interface Hubs extends AsyncDisposable {
   readonly endpoints: readonly string[];
   observe(): Observed | Promise<Observed>;
+  renewTls(tls: ServerTlsOptions): Promise<void>;
   drain(options: DrainOptions): Promise<void>;
 }
 
@@ -196,6 +201,7 @@ async function open(settings: HubSettings, workers: number): Promise<Hubs> {
   return {
     endpoints: hub.endpoints,
     observe: () => hub,
+    renewTls: (tls) => hub.renewTls(tls),
     drain: (options) => hub.drain(options),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

@@ -33,6 +33,13 @@ scope.onmessage = async ({ data }) => {
             status,
           },
         });
+      } else if (data.type === "renew") {
+        try {
+          await hub.renewTls(data.tls);
+          scope.postMessage({ type: "renewed" });
+        } catch (error) {
+          scope.postMessage({ type: "failed", reason: describeError(error) });
+        }
       } else if (data.type === "drain") {
         await hub.drain(data.options);
         await opened[Symbol.asyncDispose]();

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { Counters, type DrainOptions, parseEndpoint } from "../../mod.ts";
+import {
+  Counters,
+  type DrainOptions,
+  parseEndpoint,
+  type ServerTlsOptions,
+} from "../../mod.ts";
 import { connectPorts, type Ports } from "./backplane.ts";
 import type { Observed } from "./metrics.ts";
 import type { HubSettings } from "./open.ts";
@@ -14,6 +19,7 @@ import type { HubSettings } from "./open.ts";
 export type ToWorker =
   | { type: "open"; settings: HubSettings; ports: Ports }
   | { type: "observe" }
+  | { type: "renew"; tls: ServerTlsOptions }
   | { type: "drain"; options: DrainOptions };
 
 /** What a worker says. */
@@ -21,6 +27,7 @@ export type FromWorker =
   | { type: "opened"; endpoints: string[] }
   | { type: "failed"; reason: string }
   | { type: "observed"; observed: Observed }
+  | { type: "renewed" }
   | { type: "drained" };
 
 /** One worker. It answers what it is asked, in order. */
@@ -118,6 +125,18 @@ export class HubWorkers implements AsyncDisposable {
         answer.type === "observed" ? [answer.observed] : []
       ),
     );
+  }
+
+  /**
+   * Takes new connections by another certificate from now on.
+   *
+   * @throws {Error} If a worker cannot.
+   */
+  async renewTls(tls: ServerTlsOptions): Promise<void> {
+    for (const worker of this.#workers) {
+      const answer = await worker.ask({ type: "renew", tls });
+      if (answer.type === "failed") throw new Error(answer.reason);
+    }
   }
 
   /** Drains all of them. */

@@ -43,5 +43,7 @@ export {
   readServerTls,
   SERVER_TLS_FLAGS,
   type ServerTlsValues,
+  watchServerTls,
+  type WatchServerTlsOptions,
 } from "./tls_flags.ts";
 export { displayWidth, truncate } from "./text.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, sleep, systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
 import type { ClientTlsOptions, ServerTlsOptions } from "../io/tls/options.ts";
 import {
@@ -13,6 +14,7 @@ import {
 } from "../security/certificates/development_certificate.ts";
 import { readRevocationList } from "../security/certificates/revocation_list.ts";
 import { UsageError } from "./arguments.ts";
+import { describeError } from "./describe_error.ts";
 import type { Output } from "./output.ts";
 
 /** Options of a server that can speak TLS. */
@@ -99,6 +101,69 @@ export async function readServerTls(
     ? {}
     : { revoked: [await readRevocationList(await readFile(crl), ca)] };
   return { ...pair, clients: { caCerts: [ca], ...revoked } };
+}
+
+/** Options of {@linkcode watchServerTls}. */
+export interface WatchServerTlsOptions {
+  /** Where faults are told. */
+  output: Output;
+  /** Ends the watch. */
+  signal: AbortSignal;
+  /** Milliseconds between two looks. @default {5_000} */
+  everyMs?: number;
+  /** Where its time comes from. @default {systemClock} */
+  clock?: Clock;
+}
+
+/**
+ * Reads the files of {@linkcode readServerTls} again and again, and calls `renew` whenever they say something else. Files
+ * that cannot be read, as while they are being replaced, are reported once and change nothing.
+ *
+ * @example
+ * ```ts no-assert
+ * import { readServerTls, watchServerTls } from "./tls_flags.ts";
+ * import { Output } from "./output.ts";
+ *
+ * const output = new Output({ write() {} });
+ * const signal = AbortSignal.abort();
+ * const read = () => readServerTls({}, ["tcp://127.0.0.1:9999"], output);
+ * await watchServerTls(read, async () => {}, { output, signal });
+ * ```
+ */
+export async function watchServerTls(
+  read: () => Promise<ServerTlsOptions | undefined>,
+  renew: (tls: ServerTlsOptions) => Promise<unknown>,
+  options: WatchServerTlsOptions,
+): Promise<void> {
+  const { output, signal, everyMs = 5_000, clock = systemClock } = options;
+  let known: string | undefined;
+  let fault: string | undefined;
+  while (!signal.aborted) {
+    try {
+      const tls = await read();
+      if (tls === undefined) return;
+      const found = inspectTls(tls);
+      if (known !== undefined && found !== known) await renew(tls);
+      known = found;
+      fault = undefined;
+    } catch (error) {
+      const message = describeError(error);
+      if (message !== fault) {
+        output.error(`certificate not renewed: ${message}`);
+      }
+      fault = message;
+    }
+    await sleep(clock, everyMs, signal);
+  }
+}
+
+/** What tells one state of the files from another. */
+function inspectTls({ cert, key, clients }: ServerTlsOptions): string {
+  const revoked = clients?.revoked?.map(({ serialNumbers, nextUpdate }) => [
+    ...serialNumbers,
+    nextUpdate?.getTime(),
+  ]);
+  return JSON.stringify([cert, key, clients?.caCerts, revoked]);
 }
 
 /**

@@ -98,6 +98,7 @@ function connOf(
 
 class WebSocketListener implements Listener {
   readonly endpoint: Endpoint;
+  readonly renew?: NonNullable<Listener["renew"]>;
   readonly #inner: Listener;
   readonly #shake: ShakeParts;
   readonly #side: Side;
@@ -112,6 +113,7 @@ class WebSocketListener implements Listener {
     this.#inner = inner;
     this.#shake = shake;
     this.#side = side;
+    if (inner.renew !== undefined) this.renew = (tls) => inner.renew!(tls);
   }
 
   accept(): Promise<Conn> {

@@ -13,6 +13,7 @@ import {
   readClientTls,
   readServerTls,
   SERVER_TLS_FLAGS,
+  watchServerTls,
 } from "../tls_flags.ts";
 
 /** Runs `deno task gateway`. */
@@ -68,8 +69,9 @@ export function run(args: readonly string[]): Promise<never> {
         "Let TCP programs talk to a WebSocket service",
       ],
     ],
-  }, async (values, { output, listening, stopped }) => {
-    const tls = await readServerTls(values, [values.listen], output);
+  }, async (values, { output, signal, listening, stopped }) => {
+    const readTls = () => readServerTls(values, [values.listen], output);
+    const tls = await readTls();
     const { ca } = values;
     await using door = await gateway({
       listen: values.listen,
@@ -84,6 +86,10 @@ export function run(args: readonly string[]): Promise<never> {
         : { webSocket: { origins: values.origin } }),
     });
     listening(door.endpoints);
+    void watchServerTls(readTls, (tls) => door.renewTls(tls), {
+      output,
+      signal,
+    });
     await stopped;
   }, args);
 }
