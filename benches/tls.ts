@@ -5,7 +5,13 @@
  * @module
  */
 
-import { goProgram, installed, LOAD_CORE, output, script } from "./process.ts";
+import {
+  AbsentError,
+  goProgram,
+  LOAD_CORE,
+  output,
+  script,
+} from "./process.ts";
 import type { Server } from "./servers.ts";
 import { inTurns, type ServerLoad, type Suite } from "./suite.ts";
 
@@ -86,12 +92,16 @@ const MUTUAL: Server[] = [
 ];
 
 async function nginx(): Promise<string[]> {
-  await installed("openssl");
-  const program = await goProgram("tls_load").then(() => "nginx");
+  try {
+    await output(LOAD_CORE, ["nginx", "-v"]);
+  } catch (cause) {
+    throw new AbsentError("nginx is not installed", { cause });
+  }
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr;
   free.close();
   const config = `${BUILD}nginx.conf`;
+  await Deno.mkdir(BUILD, { recursive: true });
   await Deno.writeTextFile(
     config,
     `daemon off; worker_processes 1; pid ${BUILD}nginx.pid; error_log stderr;
@@ -107,8 +117,7 @@ http {
 }
 `,
   );
-  const run =
-    `echo listening tcp://127.0.0.1:${port}; exec ${program} -c ${config}`;
+  const run = `echo listening tcp://127.0.0.1:${port}; exec nginx -c ${config}`;
   return ["sh", "-c", run];
 }
 

@@ -60,6 +60,11 @@ await runMain({
       placeholder: "FILE",
       help: "Write down who comes in and what is denied (deno task audit)",
     },
+    trustProxy: {
+      type: "list",
+      placeholder: "NETWORK",
+      help: "Proxies that tell by PROXY headers where clients come from",
+    },
     maxConnections: {
       type: "integer",
       default: 10_000,
@@ -153,6 +158,7 @@ await runMain({
       maxConnections: Math.ceil(values.maxConnections / workers),
       idleMs: values.idleSeconds * 1000,
     },
+    trustedProxies: values.trustProxy,
     login: {
       users,
       tokens,

@@ -34,6 +34,7 @@ export interface HubSettings {
   maxFrameBytes: number;
   limits: ServerLimits;
   tls?: ServerTlsOptions;
+  trustedProxies?: readonly string[];
   /** Whether other workers listen at the same endpoints. */
   reusePort?: boolean;
   /** Who may come in. */

@@ -27,6 +27,7 @@ export interface HubOptions extends
     | "limits"
     | "observe"
     | "tls"
+    | "trustedProxies"
     | "webSocket"
     | "reusePort"
     | "backlog"

@@ -69,3 +69,9 @@ export type {
   TransportConnectOptions,
   TransportListenOptions,
 } from "./transport.ts";
+export type {
+  DeflateOptions,
+  WebSocketConnectOptions,
+  WebSocketListenOptions,
+  WebSocketOptions,
+} from "./web_socket/options.ts";

@@ -4,6 +4,7 @@ import {
 } from "./apply_socket_options.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
+import { ProxiedListener } from "./proxied.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import { connectTls, listenTls } from "./tls/road.ts";
 import type {
@@ -67,11 +68,23 @@ export const netTransport: Transport = {
         reusePort: reusePort(options),
         tcpBacklog: options.backlog ?? 4096,
       };
+      const { trustedProxies = [] } = options;
       if (scheme !== "tcp") {
+        if (trustedProxies.length > 0) {
+          throw new Deno.errors.NotSupported(
+            "PROXY headers, which come before TLS, are read at tcp:// and ws:// endpoints alone",
+          );
+        }
         return await listenTls(endpoint as TcpEndpoint, options);
       }
-      const listener = Deno.listen(shared);
-      return new NetListener(endpoint as TcpEndpoint, listener, options);
+      const listener = new NetListener(
+        endpoint as TcpEndpoint,
+        Deno.listen(shared),
+        options,
+      );
+      return trustedProxies.length === 0
+        ? listener
+        : new ProxiedListener(listener, trustedProxies);
     } catch (error) {
       throw new EndpointError("listen on", endpoint, error);
     }

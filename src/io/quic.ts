@@ -43,7 +43,11 @@ export const quicTransport: Transport = {
     try {
       const { quic } = await dialQuic(endpoint as QuicEndpoint, options);
       const connection = new QuicConnection(quic, true);
-      const conn = await connection.openStream();
+      // A server may allow no stream for as long as it likes.
+      const giveUp = () => connection.close();
+      signal?.addEventListener("abort", giveUp, { once: true });
+      const conn = await connection.openStream(signal);
+      signal?.removeEventListener("abort", giveUp);
       limitStreamless(connection, LAST_WORDS_MS);
       return conn;
     } catch (error) {

@@ -2,17 +2,44 @@ import type { Ending } from "./peer.ts";
 import type { PeerIdentity } from "./peer_identity.ts";
 import type { Conn, RoadFraming } from "./transport.ts";
 
-/** `conn`, with `bytes` that were read too early to be read again first; `conn` itself if there are none. */
-export function replay(conn: Conn, bytes: Uint8Array): Conn {
-  return bytes.length === 0 ? conn : new ReplayingConn(conn, bytes);
+/** Addresses other than those of the connection itself. */
+export interface ToldAddresses {
+  remoteAddr?: Deno.Addr | undefined;
+  localAddr?: Deno.Addr | undefined;
+}
+
+/**
+ * `conn`, with `bytes` that were read too early to be read again first, and with the addresses that a proxy told; `conn`
+ * itself if there is neither.
+ */
+export function replay(
+  conn: Conn,
+  bytes: Uint8Array,
+  told: ToldAddresses = {},
+): Conn {
+  const { remoteAddr, localAddr } = told;
+  return bytes.length === 0 && remoteAddr === undefined
+    ? conn
+    : new ReplayingConn(conn, bytes, {
+      remoteAddr: remoteAddr ?? conn.remoteAddr,
+      localAddr: localAddr ?? conn.localAddr,
+    });
 }
 
 /** A connection some of whose bytes were read too early: they are read again first. */
 class ReplayingConn implements Conn {
+  readonly remoteAddr: Deno.Addr;
+  readonly localAddr: Deno.Addr;
   readonly #conn: Conn;
   #rest: Uint8Array;
 
-  constructor(conn: Conn, rest: Uint8Array) {
+  constructor(
+    conn: Conn,
+    rest: Uint8Array,
+    { remoteAddr, localAddr }: Pick<Conn, "remoteAddr" | "localAddr">,
+  ) {
+    this.remoteAddr = remoteAddr;
+    this.localAddr = localAddr;
     this.#conn = conn;
     this.#rest = rest;
   }
@@ -23,14 +50,6 @@ class ReplayingConn implements Conn {
 
   get framed(): RoadFraming | undefined {
     return this.#conn.framed;
-  }
-
-  get remoteAddr(): Deno.Addr {
-    return this.#conn.remoteAddr;
-  }
-
-  get localAddr(): Deno.Addr {
-    return this.#conn.localAddr;
   }
 
   read(into: Uint8Array): Promise<number | null> {

@@ -62,6 +62,8 @@ export interface Listener {
    * Undefined if the peer wanted no connection, and has got what it wanted: a web page, for example.
    */
   shake?(conn: Conn, signal: AbortSignal): Promise<Conn | undefined>;
+  /** Whether `shake` learns from a trusted proxy where `conn` really comes from; absent where none is trusted. */
+  tellsSource?(conn: Conn): boolean;
   /**
    * Takes new connections by other TLS options from now on; those that stand are left as they are. Absent where there
    * is no TLS.
@@ -79,6 +81,11 @@ export interface TransportListenOptions {
   backlog?: number;
   /** Several processes or workers share the port (Linux; needs `--unstable-net`). @default {false} */
   reusePort?: boolean;
+  /**
+   * Proxies that tell by PROXY headers where connections come from, as addresses or networks such as `10.0.0.0/8`; for
+   * `tcp` and `ws`. From them a header must come, and from nobody else is one taken for more than data. @default {[]}
+   */
+  trustedProxies?: readonly string[];
   /** Certificate, key and more; for `tls`, `wss` and `quic`, which need them. */
   tls?: ServerTlsOptions;
   /** Who may come in, compression and the like; for `ws` and `wss`. */

@@ -120,6 +120,10 @@ class WebSocketListener implements Listener {
     return this.#inner.accept();
   }
 
+  tellsSource(conn: Conn): boolean {
+    return this.#inner.tellsSource?.(conn) === true;
+  }
+
   async shake(conn: Conn, signal: AbortSignal): Promise<Conn | undefined> {
     const inner = this.#inner.shake === undefined
       ? conn

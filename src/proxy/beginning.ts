@@ -7,7 +7,7 @@ import { alarm, type Clock } from "../io/clock.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import type { Conn, Listener } from "../io/transport.ts";
 import type { ProxyRequest } from "./events.ts";
-import { FirstBytes } from "./first_bytes.ts";
+import { FirstBytes } from "../io/first_bytes.ts";
 import type { ProxyOptions } from "./proxy_options.ts";
 
 /** Turned away before it was passed on. */

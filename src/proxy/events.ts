@@ -56,7 +56,7 @@ export type ProxyEvent =
     reason: string;
     error?: unknown;
   }
-  /** No target took a connection. */
+  /** A target did not take a connection; another may be tried. */
   | {
     type: "connect failed";
     request: ProxyRequest;

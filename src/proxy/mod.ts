@@ -8,5 +8,6 @@ export {
   type ProxyOptions,
   type ProxyRoute,
   type ProxyTarget,
+  type ProxyWatcher,
 } from "./proxy_options.ts";
 export type { RelayEnding, RelayReport } from "./relay.ts";

@@ -102,12 +102,14 @@ export class Proxy implements AsyncDisposable {
 
   /** Starts to listen. */
   async start(): Promise<void> {
+    // The headers of proxies are read here, as what else they say is passed on.
+    const { trustedProxies: _, ...options } = this.#options;
     try {
       for (const url of [this.#options.listen].flat()) {
         const endpoint = parseEndpoint(url);
         const listener = await this.#transports[endpoint.scheme].listen(
           endpoint,
-          this.#options,
+          options,
         );
         this.#acceptors.push(
           new Acceptor(
@@ -177,28 +179,35 @@ export class Proxy implements AsyncDisposable {
   }
 
   async #pass(
-    { client, first }: Begun,
+    { client, first }: Pick<Begun, "client" | "first">,
     request: ProxyRequest,
     target: ProxyTarget,
     startMs: number,
   ): Promise<void> {
-    const { to } = target;
+    const { to, watch } = target;
     const dialMs = this.#clock.now();
     let server: Conn;
     try {
       server = await this.#dial(target, request, first);
     } catch (error) {
-      closeQuietly(client);
-      return this.#tell({ type: "connect failed", request, to, error });
+      this.#tell({ type: "connect failed", request, to, error });
+      const connectMs = this.#clock.now() - dialMs;
+      const other = await watch?.failed?.(error, connectMs);
+      if (other === undefined) return closeQuietly(client);
+      return await this.#pass({ client, first }, request, other, startMs);
     }
     const connectMs = this.#clock.now() - dialMs;
+    watch?.connected?.(connectMs);
     const { idleMs, maxMs } = this.#limits;
     const report: RelayReport = await relay(client, server, {
       clock: this.#clock,
       idleMs,
       maxMs,
       signal: this.#abort.signal,
+      isAsked: first.length > 0,
+      answered: watch?.answered?.bind(watch),
     });
+    watch?.ended?.(report);
     const durationMs = this.#clock.now() - startMs;
     this.#tell({
       type: "relayed",

@@ -3,6 +3,7 @@ import type { ClientTlsOptions } from "../io/tls/options.ts";
 import type { TransportListenOptions } from "../io/transport.ts";
 import type { Transports } from "../io/transports.ts";
 import type { ProxyEvent, ProxyRequest } from "./events.ts";
+import type { RelayReport } from "./relay.ts";
 
 /** Where a connection is passed on to. */
 export interface ProxyTarget {
@@ -12,6 +13,23 @@ export interface ProxyTarget {
   readonly tls?: ClientTlsOptions;
   /** Tells where the connection came from, by a PROXY header of this version. */
   readonly proxyProtocol?: 1 | 2;
+  /** Is told how this connection goes there. */
+  readonly watch?: ProxyWatcher;
+}
+
+/** Is told how a connection to a target goes; of `failed` and `ended` exactly one is called. */
+export interface ProxyWatcher {
+  /** The connection could not be made in the time given. Returns where else to try; undefined gives up. */
+  failed?(
+    error: unknown,
+    connectMs: number,
+  ): ProxyTarget | undefined | Promise<ProxyTarget | undefined>;
+  /** The connection stands, after so many milliseconds. */
+  connected?(connectMs: number): void;
+  /** The target has sent its first byte, so many milliseconds after the client's first, or after connecting if it speaks first. */
+  answered?(latencyMs: number): void;
+  /** The connection has ended. */
+  ended?(report: RelayReport): void;
 }
 
 /** What a proxy takes in, and what a connection may cost. `Infinity` switches a limit off. */
@@ -49,7 +67,8 @@ export type ProxyRoute = (
 ) => ProxyTarget | undefined | Promise<ProxyTarget | undefined>;
 
 /** Options of {@linkcode proxy}. */
-export interface ProxyOptions extends Omit<TransportListenOptions, "messages"> {
+export interface ProxyOptions
+  extends Omit<TransportListenOptions, "messages" | "trustedProxies"> {
   /** Where to listen: one endpoint URL or several. */
   listen: string | string[];
   /** Where connections go. */

@@ -55,6 +55,13 @@ export interface RelayOptions {
   maxMs?: number;
   /** Cuts it off. */
   signal?: AbortSignal;
+  /** Whether the client has sent something already. @default {false} */
+  isAsked?: boolean;
+  /**
+   * Called with the server's first byte: milliseconds since the client's first one, or since the beginning if the server
+   * speaks first.
+   */
+  answered?: ((latencyMs: number) => void) | undefined;
 }
 
 /**
@@ -76,7 +83,11 @@ class Relay extends Timer {
   readonly #idleMs: number;
   readonly #endMs: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #answered: ((latencyMs: number) => void) | undefined;
   #movedMs: number;
+  /** When the server was asked: when the client first sent something. */
+  #askedMs: number;
+  #isAsked: boolean;
   #bytesIn = 0;
   #bytesOut = 0;
   #ending: RelayEnding | undefined;
@@ -85,11 +96,13 @@ class Relay extends Timer {
   constructor(client: Conn, server: Conn, options: RelayOptions) {
     super();
     const { clock, idleMs = Infinity, maxMs = Infinity, signal } = options;
+    this.#answered = options.answered;
+    this.#isAsked = options.isAsked ?? false;
     this.#client = client;
     this.#server = server;
     this.#clock = clock;
     this.#idleMs = idleMs;
-    this.#movedMs = clock.now();
+    this.#movedMs = this.#askedMs = clock.now();
     this.#endMs = this.#movedMs + maxMs;
     this.#signal = signal;
   }
@@ -130,6 +143,7 @@ class Relay extends Timer {
         isReading = false;
         if (count === null) break;
         this.#movedMs = this.#clock.now();
+        if (isIn ? !this.#isAsked : this.#bytesOut === 0) this.#first(isIn);
         for (let at = 0; at < count;) {
           at += await into.write(buffer.subarray(at, count));
         }
@@ -150,6 +164,13 @@ class Relay extends Timer {
     } finally {
       if (buffer !== small) giveBack(buffer);
     }
+  }
+
+  /** The first bytes of a direction. */
+  #first(isIn: boolean): void {
+    if (isIn) this.#askedMs = this.#movedMs;
+    else this.#answered?.(this.#movedMs - this.#askedMs);
+    this.#isAsked = true;
   }
 
   override expired(): void {

@@ -53,9 +53,16 @@ export class Admission {
 
   /** Counts a connection from `source`, or names the limit that forbids it. */
   enter(
-    source: string,
+    source: string | undefined,
   ): "maxConnections" | "maxConnectionsPerSource" | undefined {
     if (this.isFull) return "maxConnections";
+    const limit = source === undefined ? undefined : this.countSource(source);
+    if (limit === undefined) this.#connections++;
+    return limit;
+  }
+
+  /** Counts a connection that has entered without its source. */
+  countSource(source: string): "maxConnectionsPerSource" | undefined {
     if (this.limits.maxConnectionsPerSource !== Infinity) {
       const count = this.#sources.get(source) ?? 0;
       if (count >= this.limits.maxConnectionsPerSource) {
@@ -63,16 +70,15 @@ export class Admission {
       }
       this.#sources.set(source, count + 1);
     }
-    this.#connections++;
     return undefined;
   }
 
   /** Counts the end of a connection from `source`. */
-  leave(source: string): void {
+  leave(source: string | undefined): void {
     this.#connections--;
-    const count = this.#sources.get(source);
-    if (count === 1) this.#sources.delete(source);
-    else if (count !== undefined) this.#sources.set(source, count - 1);
+    const count = source === undefined ? undefined : this.#sources.get(source);
+    if (count === 1) this.#sources.delete(source!);
+    else if (count !== undefined) this.#sources.set(source!, count - 1);
     this.wake();
   }
 

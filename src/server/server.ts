@@ -317,7 +317,9 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   #take(conn: Conn, endpoint: string, listener: Listener): void {
     // Accepted just before the listener was closed.
     if (this.#aborted) return closeQuietly(conn);
-    const limit = this.#admission.enter(sourceOf(conn, endpoint));
+    const limit = this.#admission.enter(
+      enteringSource(conn, endpoint, listener),
+    );
     if (limit !== undefined) {
       return void this.#refuse(conn, endpoint, listener, limit);
     }
@@ -344,14 +346,26 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
         : ["hello failed", failure] as const;
       this.#tell({ type, endpoint, address, error });
       await conn.released;
-      this.#admission.leave(sourceOf(conn, endpoint));
+      this.#admission.leave(enteringSource(conn, endpoint, listener));
       return;
     }
-    if (greeted !== undefined && this.#draining === undefined) {
-      return this.#begin(greeted.conn, endpoint, greeted);
-    }
+    if (
+      greeted !== undefined && this.#draining === undefined &&
+      this.#countTold(greeted.conn, endpoint, listener.tellsSource?.(conn))
+    ) return this.#begin(greeted.conn, endpoint, greeted);
     if (greeted !== undefined) closeQuietly(greeted.conn);
-    this.#admission.leave(sourceOf(conn, endpoint));
+    this.#admission.leave(enteringSource(conn, endpoint, listener));
+  }
+
+  /** Counts a connection under the source that a proxy has told; false if there are too many from there. */
+  #countTold(conn: Conn, endpoint: string, isTold = false): boolean {
+    if (!isTold) return true;
+    const limit = this.#admission.countSource(sourceOf(conn, endpoint));
+    if (limit === undefined) return true;
+    this.counters.refused++;
+    const address = addressOf(conn, endpoint);
+    this.#tell({ type: "refused", endpoint, address, limit });
+    return false;
   }
 
   /** Serves a connection. */
@@ -468,6 +482,17 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
+}
+
+/** What a connection is counted under while it enters; nothing if only its proxy is known. */
+function enteringSource(
+  conn: Conn,
+  endpoint: string,
+  listener: Listener,
+): string | undefined {
+  return listener.tellsSource?.(conn) === true
+    ? undefined
+    : sourceOf(conn, endpoint);
 }
 
 function addressOf({ remoteAddr }: Conn, endpoint: string): string {

@@ -131,13 +131,13 @@ export class Sending {
       await this.#sendOutput();
       if (work !== undefined && turnBytes < TURN_BYTES) continue;
       turnBytes = 0;
+      const hadWork = work !== undefined || !isListed;
       if (!isListed) {
         isListed = this.#listSome(entries);
         await this.#sendOutput();
       }
       // What was sent leaves, and what the receiver says arrives.
-      if (work !== undefined || !isListed) await turn();
-      else await this.#news();
+      await (hadWork ? turn() : this.#news());
     }
   }
 

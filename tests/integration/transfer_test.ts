@@ -73,11 +73,11 @@ Deno.test("sendFiles() leaves holes where a file has whole leaves of zeros", asy
   assertSameTree(target, source);
 });
 
-Deno.test("sendFiles() puts a changed file in the place of the old one, and replaces a link by a file", async () => {
+Deno.test("sendFiles() puts a changed file in the place of the old one", async () => {
   using folder = new TestFolder();
   const [source, target] = [folder.make("source"), folder.make("target")];
   Deno.writeTextFileSync(`${source}/a`, "new");
-  Deno.writeTextFileSync(`${target}/a`, "old");
+  Deno.writeTextFileSync(`${target}/a`, "the old one");
   await using server = await receive(target);
   await sendFiles({ paths: [`${source}/a`], to: server.endpoint }).summary;
   assertSameTree(target, source);
@@ -329,10 +329,8 @@ Deno.test("sendFiles() does not mix what it sent before with a source of the sam
   Deno.writeFileSync(`${source}/a`, before);
   Deno.utimeSync(`${source}/a`, time, time);
   await using server = await receive(target);
-  const stop = new AbortController();
   const options = { paths: [`${source}/a`], to: server.endpoint };
   const first = sendFiles({ ...options, bytesPerSecond: 4 * LEAF_BYTES });
-  void stop;
   await waitUntil(
     "leaves",
     () => first.progress.settledBytes >= 3 * LEAF_BYTES,

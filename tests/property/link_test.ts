@@ -57,7 +57,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 3, arbitrary: fc.record({ wait: durationMs }) },
     { weight: 1, arbitrary: fc.record({ change: impairments }) },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: "max" },
 );
 
 interface Run {

@@ -19,6 +19,9 @@ export const DEFAULT_ALPN = "portolan";
 /** Milliseconds that the runtime may take to say why a connection has ended, after its streams have failed. */
 const REASON_MS = 100;
 
+/** What the runtime says when `idleTimeoutMs` has passed. */
+const TIMED_OUT = "timed out";
+
 /** Said to the peer when a stream is cut off that was all there was to its connection. */
 const CUT_OFF = { closeCode: 1, reason: "cut off" };
 
@@ -218,6 +221,9 @@ export class QuicConnection {
       sleep(systemClock, REASON_MS).then(() => undefined),
     ]);
     const reason = close === undefined ? messageOf(error) : close.reason;
+    if (reason === TIMED_OUT) {
+      return new Deno.errors.TimedOut("no sign of life", { cause: error });
+    }
     return new Deno.errors.ConnectionReset(
       `The QUIC connection has ended: ${reason || "closed"}`,
       { cause: error },

@@ -181,10 +181,11 @@ class QuicSocket {
       limitStreamless(connection, LAST_WORDS_MS);
     }
     resting.set(this.#key, this);
-    this.#endIfUnused();
+    this.endIfUnused();
   }
 
-  #endIfUnused(): void {
+  /** Closes the socket if nobody listens and nobody is connected. */
+  endIfUnused(): void {
     if (this.#listener !== undefined || this.#connections.size > 0) return;
     resting.delete(this.#key);
     this.#endpoint.close();
@@ -249,7 +250,7 @@ class QuicSocket {
       }
     }
     this.#connections.delete(connection);
-    this.#endIfUnused();
+    this.endIfUnused();
   }
 }
 
@@ -285,5 +286,10 @@ export function listenQuic(
 ): QuicListener {
   const { hostname, port } = endpoint;
   const socket = resting.get(`${hostname}:${port}`) ?? new QuicSocket(endpoint);
-  return socket.listen(endpoint, options, tls);
+  try {
+    return socket.listen(endpoint, options, tls);
+  } catch (error) {
+    socket.endIfUnused();
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { RemoteProtocolError } from "../../proto/errors.ts";
 import type { PeerIdentity } from "../peer_identity.ts";
 import type { Conn } from "../transport.ts";
 
@@ -107,8 +108,9 @@ export class QuicStream implements Conn {
   ): Promise<number | null> {
     this.#prefaceBytes = 0;
     if (received[0] !== PREFACE[0]) {
-      throw new Deno.errors.InvalidData(
-        `Cannot read: a stream begins with the byte 0: current value is ${
+      throw new RemoteProtocolError(
+        "invalid_frame",
+        `Cannot read a stream: it must begin with the byte 0: current value is ${
           received[0]
         }`,
       );

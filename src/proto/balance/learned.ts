@@ -9,7 +9,7 @@ import { LatencyModel } from "./latency_model.ts";
 
 /** Options of {@linkcode Learned}. */
 export interface LearnedOptions {
-  /** The share of connections that go to a backend drawn at random, so that no prediction goes untested. @default {0.02} */
+  /** The share of connections that go to a backend drawn at random, so that no prediction goes untested. @default {0.005} */
   explore?: number;
 }
 
@@ -47,7 +47,7 @@ export class Learned implements BalancePolicy {
 
   /** Starts without knowledge: backends that have not answered yet are tried first. */
   constructor(options: LearnedOptions = {}) {
-    this.#explore = options.explore ?? 0.02;
+    this.#explore = options.explore ?? 0.005;
   }
 
   /** Chooses who is predicted to answer first. */
@@ -80,10 +80,10 @@ export class Learned implements BalancePolicy {
   /** Learns. */
   answered(
     { name }: BalanceCandidate,
-    { latencyMs, active }: BalanceSample,
+    sample: BalanceSample,
     nowMs: number,
   ): void {
-    this.#model(name).learn(latencyMs, active, nowMs);
+    this.#model(name).learn(sample, nowMs);
   }
 
   /** Forgets a backend that has left. */

@@ -88,10 +88,8 @@ export class Maglev implements BalancePolicy {
     const first = ordered[this.#table[start]!]!;
     const bound = this.#bound(candidates);
     const takes = (one: C) => one.isOpen && one.active < bound(one);
-    const chosen = takes(first)
-      ? first
-      : this.#next(ordered, start, takes) ??
-        this.#next(ordered, start, ({ isOpen }) => isOpen)!;
+    const chosen = takes(first) ? first : this.#next(ordered, start, takes) ??
+      this.#next(ordered, start, ({ isOpen }) => isOpen)!;
     return {
       candidate: chosen,
       why: chosen === first

@@ -197,8 +197,9 @@ export function readIpv4(text: string): number {
  * @throws {SyntaxError} If the text is none.
  */
 export function readIpv4Network(text: string): Ipv4Network {
-  const [, address = "", bits = "32"] = /^([^/]*)(?:\/(\d{1,2}))?$/.exec(text) ??
-    [];
+  const [, address = "", bits = "32"] =
+    /^([^/]*)(?:\/(\d{1,2}))?$/.exec(text) ??
+      [];
   const count = Number(bits);
   if (count > 32 || parseIp(address)?.length !== 4) {
     throw new SyntaxError(

@@ -125,9 +125,10 @@ export class Session extends Timer implements Used<InsideHost> {
           ? timeouts.udpMs
           : timeouts.icmpMs);
     }
-    return this.lastMs + (isLasting(this.tcp)
-      ? timeouts.tcpEstablishedMs
-      : timeouts.tcpTransitoryMs);
+    return this.lastMs +
+      (isLasting(this.tcp)
+        ? timeouts.tcpEstablishedMs
+        : timeouts.tcpTransitoryMs);
   }
 
   /** What a person reads of it. */

@@ -59,7 +59,8 @@ Deno.test("parseSettings() names what is wrong", () => {
   assertThrows(() => parseSettings(""), SyntaxError, "NAME=VALUE");
   assertThrows(() => parseSettings("loss=150%"), RangeError, "0 to 1");
   assertThrows(() => parseSettings("rate=0bit"), RangeError, "above 0");
-  assertThrows(() => parseSettings("latency=none"), RangeError, "at most");
+  assertThrows(() => parseSettings("latency=none"), RangeError, "finite");
+  assertThrows(() => parseSettings("latency=100000h"), RangeError, "at most");
   assertThrows(() => parseSettings("__proto__=1"), SyntaxError, "__proto__");
 });
 
@@ -104,7 +105,7 @@ Deno.test("completeImpairments() refuses what makes no sense", () => {
     const [given, message] of [
       [{ latencyMs: -1 }, "0 or more"],
       [{ latencyMs: NaN }, "0 or more"],
-      [{ latencyMs: Infinity }, "at most"],
+      [{ latencyMs: Infinity }, "finite"],
       [{ burstBytes: Infinity }, "finite"],
       [{ corruptRate: 1.01 }, "0 to 1"],
       [{ bytesPerSecond: 0 }, "above 0"],

@@ -1,4 +1,4 @@
-import type { Conn } from "../io/transport.ts";
+import type { Conn } from "./transport.ts";
 
 /** Read at once from a connection's beginning: a PROXY header and a ClientHello usually come whole in it. */
 const READ_BYTES = 2048;
