@@ -7,6 +7,7 @@
 import { getLogger } from "@std/log";
 import {
   type Action,
+  auditHandshakes,
   type AuditSink,
   authenticated,
   type Authenticator,
@@ -16,12 +17,14 @@ import {
   deviceLogin,
   devicesFile,
   jwtTokens,
+  KeyedLimit,
   openAuditLog,
   passwords,
   type Peer,
   type Principal,
   readRules,
   type Rules,
+  type ServerObserver,
   type Session,
   type SessionAnswers,
   Sessions,
@@ -57,6 +60,8 @@ export interface LoginSettings {
   certificates?: string | undefined;
   /** Lets in those who do not log in, as guests. @default {false} */
   guests?: boolean | undefined;
+  /** Messages per second of each account, over all its connections; of guests, of each source. */
+  messagesPerSecond?: number | undefined;
   /** What each role may do; without it everybody who is in may do everything. */
   rules?: string | undefined;
   /** Where the audit log is written. */
@@ -69,6 +74,8 @@ export interface LoginSettings {
 export interface OpenLogin extends AsyncDisposable {
   /** Puts it before the hub's handler. */
   readonly guard: HubGuard;
+  /** Is told what happens before a login. */
+  readonly observe: ServerObserver;
 }
 
 /** Reads the files of a login; undefined if clients are asked for nothing. */
@@ -88,9 +95,15 @@ export async function openLogin(
   const audit = settings.audit === undefined
     ? undefined
     : await openAuditLog(settings.audit);
-  const guests = settings.guests === true;
   return {
-    guard: guardWith({ authenticators, sessions, guests, rules, audit }),
+    guard: guardWith({
+      ...settings,
+      authenticators,
+      sessions,
+      rules,
+      audit,
+    }),
+    observe: audit === undefined ? () => {} : auditHandshakes(audit),
     async [Symbol.asyncDispose](): Promise<void> {
       await audit?.[Symbol.asyncDispose]();
     },
@@ -155,13 +168,19 @@ async function readCertificateRules(path: string): Promise<CertificateRule[]> {
   }
 }
 
-function guardWith({ authenticators, sessions, guests, rules, audit }: {
-  authenticators: Authenticator[];
-  sessions: Sessions;
-  guests: boolean;
-  rules: Rules | undefined;
-  audit: AuditSink | undefined;
-}): HubGuard {
+function guardWith(
+  { authenticators, sessions, guests, messagesPerSecond, rules, audit }: {
+    authenticators: Authenticator[];
+    sessions: Sessions;
+    guests?: boolean | undefined;
+    messagesPerSecond?: number | undefined;
+    rules: Rules | undefined;
+    audit: AuditSink | undefined;
+  },
+): HubGuard {
+  const messageLimit = messagesPerSecond === undefined
+    ? {}
+    : { messageLimit: new KeyedLimit({ ratePerSecond: messagesPerSecond }) };
   return (handler) =>
     authenticated<ToHub, FromHub, Client>({
       authenticators,
@@ -171,6 +190,7 @@ function guardWith({ authenticators, sessions, guests, rules, audit }: {
       action: actionOf,
       answer: ANSWERS,
       send: answerInTurn,
+      ...messageLimit,
       ...(rules === undefined ? {} : { rules }),
       ...(audit === undefined ? {} : { audit }),
       ...(guests ? { anonymous: { roles: ["guest"] } } : {}),

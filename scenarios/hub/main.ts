@@ -50,6 +50,11 @@ await runMain({
       type: "boolean",
       help: "Let in everybody else too, as guests",
     },
+    messagesPerSecond: {
+      type: "number",
+      min: 0.1,
+      help: "Messages of each account, and of guests of each source",
+    },
     rules: {
       type: "string",
       placeholder: "FILE",
@@ -149,7 +154,7 @@ await runMain({
   const tls = await readTls();
   const { workers, backplane } = values;
   const { users, tokens, revoked, devices, certificates } = values;
-  const { guests, rules, audit } = values;
+  const { guests, messagesPerSecond, rules, audit } = values;
   await using hub = await open({
     listen: values.listen,
     logLevel: values.logLevel,
@@ -166,6 +171,7 @@ await runMain({
       devices,
       certificates,
       guests,
+      messagesPerSecond,
       rules,
       audit,
     },

@@ -64,11 +64,15 @@ export async function openHub(
   if (backplane !== undefined) stack.use(backplane);
   const login = await openLogin(files ?? {});
   if (login !== undefined) stack.use(login);
+  const log = logEvents(getLogger("hub"));
   const hub = stack.use(
     await start({
       ...options,
       ...(login === undefined ? {} : { guard: login.guard }),
-      observe: logEvents(getLogger("hub")),
+      observe(event) {
+        log(event);
+        login?.observe(event);
+      },
       hubsChanged: logHubs,
       ...(backplane === undefined ? {} : { backplane }),
     }),

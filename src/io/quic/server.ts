@@ -1,3 +1,4 @@
+import type { Timer } from "../../proto/timer_wheel.ts";
 import { alarm, systemClock } from "../clock.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Refusal } from "../peer.ts";
@@ -18,6 +19,12 @@ import {
 
 /** Milliseconds that what was sent last has to arrive once there are no streams and nobody listens. */
 const LAST_WORDS_MS = 2000;
+
+/**
+ * Milliseconds that a socket waits for another listener when nobody uses it. The runtime gives its port back only when it
+ * collects garbage, so listening there again would fail.
+ */
+const REST_MS = 60_000;
 
 /** Handshakes that failed and were not told of yet; beyond it, they are forgotten. */
 const MAX_FAILED = 16;
@@ -132,7 +139,7 @@ export class QuicListener implements Listener {
   }
 }
 
-/** Sockets whose listener was closed and that have connections still, by where they are. */
+/** Sockets whose listener was closed, by where they are. */
 const resting = new Map<string, QuicSocket>();
 
 /** A UDP socket that takes QUIC connections; it outlives its listener as long as there are any. */
@@ -144,6 +151,9 @@ class QuicSocket {
   /** Those of the runtime: when one is collected as garbage, its socket listens no more. */
   readonly #natives: Deno.QuicListener[] = [];
   #listener: QuicListener | undefined;
+  #isRunning = false;
+  #isWaking = false;
+  #rest: Timer | undefined;
 
   constructor({ hostname, port }: QuicEndpoint) {
     this.#endpoint = new Deno.QuicEndpoint({ hostname, port });
@@ -171,7 +181,9 @@ class QuicSocket {
     });
     this.#listener = listener;
     resting.delete(this.#key);
-    if (this.#natives.push(native) === 1) void this.#run(native);
+    if (this.#rest !== undefined) systemClock.cancel(this.#rest);
+    this.#natives.push(native);
+    if (!this.#isRunning) void this.#run(native);
     return listener;
   }
 
@@ -181,22 +193,54 @@ class QuicSocket {
       limitStreamless(connection, LAST_WORDS_MS);
     }
     resting.set(this.#key, this);
-    this.endIfUnused();
+    this.restIfUnused();
   }
 
-  /** Closes the socket if nobody listens and nobody is connected. */
-  endIfUnused(): void {
-    if (this.#listener !== undefined || this.#connections.size > 0) return;
+  get #isUsed(): boolean {
+    return this.#listener !== undefined || this.#connections.size > 0;
+  }
+
+  /** Comes to rest if nobody listens and nobody is connected. */
+  restIfUnused(): void {
+    if (this.#isUsed) return;
+    resting.set(this.#key, this);
+    if (this.#isRunning) void this.#wake();
+    this.#rest = alarm(systemClock, REST_MS, () => this.#close());
+  }
+
+  #close(): void {
     resting.delete(this.#key);
     this.#endpoint.close();
   }
 
-  async #run(native: Deno.QuicListener): Promise<void> {
+  /** Ends the wait for the next connection, which keeps the process alive, by being the next connection. */
+  async #wake(): Promise<void> {
+    const { hostname, port } = this.#addr;
+    const loopback = { "0.0.0.0": "127.0.0.1", "::": "::1" }[hostname];
+    this.#isWaking = true;
     try {
-      for (;;) this.#welcome(await native.incoming());
+      const conn = await Deno.connectQuic<false>({
+        hostname: loopback ?? hostname,
+        port,
+        alpnProtocols: ["nothing"],
+      });
+      conn.close();
+    } catch (error) {
+      // Refused, as was to be expected; or not permitted.
+      if (error instanceof Deno.errors.NotCapable) this.#close();
+    }
+    this.#isWaking = false;
+  }
+
+  async #run(native: Deno.QuicListener): Promise<void> {
+    this.#isRunning = true;
+    try {
+      do this.#welcome(await native.incoming()); while (this.#isUsed);
+      native.stop();
     } catch {
       // The socket was closed.
     }
+    this.#isRunning = false;
   }
 
   #welcome(incoming: Deno.QuicIncoming): void {
@@ -211,6 +255,7 @@ class QuicSocket {
       const quic = incoming.accept({ zeroRtt: true });
       void this.#serve(quic, listener.options);
     } catch (error) {
+      if (this.#isWaking) return;
       void listener.tell(new FailedConn(this.#addr, undefined, error));
     }
   }
@@ -250,7 +295,7 @@ class QuicSocket {
       }
     }
     this.#connections.delete(connection);
-    this.endIfUnused();
+    this.restIfUnused();
   }
 }
 
@@ -289,7 +334,7 @@ export function listenQuic(
   try {
     return socket.listen(endpoint, options, tls);
   } catch (error) {
-    socket.endIfUnused();
+    socket.restIfUnused();
     throw error;
   }
 }

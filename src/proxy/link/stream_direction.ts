@@ -61,6 +61,8 @@ export class StreamDirection implements LinkSink {
   #isOver = false;
   /** Its end is one that this link makes. */
   #isCut = false;
+  /** What is still under way is not counted any more. */
+  #isStopped = false;
 
   /** Does nothing until `run`. */
   constructor(options: StreamDirectionOptions) {
@@ -103,8 +105,9 @@ export class StreamDirection implements LinkSink {
   stop(): void {
     this.#isOver = this.#isDeaf = true;
     this.#discard();
+    this.#hold(-this.#heldBytes);
+    this.#isStopped = true;
     this.#finish();
-    this.#wake();
   }
 
   /** Sends what was read; false once the limit is reached. */
@@ -216,12 +219,10 @@ export class StreamDirection implements LinkSink {
   }
 
   #hold(bytes: number): void {
+    if (this.#isStopped) return;
     this.#heldBytes += bytes;
     heldByAll += bytes;
-    if (bytes < 0) this.#wake();
-  }
-
-  #wake(): void {
+    if (bytes > 0) return;
     this.#room?.resolve();
     this.#room = undefined;
   }
