@@ -148,7 +148,10 @@ class QuicSocket {
   readonly #key: string;
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #connections = new Set<QuicConnection>();
-  /** Those of the runtime: when one is collected as garbage, its socket listens no more. */
+  /**
+   * Those of the runtime. None is stopped or left to be collected as garbage, which stops it: the runtime panics at
+   * packets of a handshake that it has not told of yet (quinn-proto 0.11.16, `Endpoint::handle`).
+   */
   readonly #natives: Deno.QuicListener[] = [];
   #listener: QuicListener | undefined;
   #isRunning = false;
@@ -236,7 +239,6 @@ class QuicSocket {
     this.#isRunning = true;
     try {
       do this.#welcome(await native.incoming()); while (this.#isUsed);
-      native.stop();
     } catch {
       // The socket was closed.
     }

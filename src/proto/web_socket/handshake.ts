@@ -124,7 +124,8 @@ function checkOrigin(
   if (origins.some((each) => each.toLowerCase() === origin.toLowerCase())) {
     return;
   }
-  throw new HttpRefusal(403, `The origin is not allowed: ${origin}`);
+  const shown = origin.slice(0, 100);
+  throw new HttpRefusal(403, `The origin is not allowed: ${shown}`);
 }
 
 /** The host that was asked for, as an origin names it: without the default port. */
