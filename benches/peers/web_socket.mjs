@@ -1,7 +1,10 @@
 // Sends every WebSocket message back with Node's ws.
 //
 //   npm install ws@8.21.0 && node web_socket.mjs PORT [deflate]
-import { WebSocketServer } from "ws";
+import { createRequire } from "node:module";
+
+// Installed beside the copy that the suite runs.
+const { WebSocketServer } = createRequire(import.meta.url)("ws");
 
 const perMessageDeflate = process.argv[3] === "deflate"
   ? { serverNoContextTakeover: true, clientNoContextTakeover: true }

@@ -22,6 +22,7 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ["gateway", () => import("./commands/gateway.ts")],
   ["options", () => import("./commands/options.ts")],
   ["proxy", () => import("./commands/proxy.ts")],
+  ["link", () => import("./commands/link.ts")],
   ["send", () => import("./commands/send.ts")],
   ["receive", () => import("./commands/receive.ts")],
   ["get", () => import("./commands/get.ts")],

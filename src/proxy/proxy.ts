@@ -250,7 +250,12 @@ export class Proxy implements AsyncDisposable {
       const bytes = new Uint8Array(header.length + first.length);
       bytes.set(header);
       bytes.set(first, header.length);
-      if (bytes.length > 0) await writeAll(conn, bytes);
+      if (bytes.length > 0) {
+        await writeAll(conn, bytes).catch((error) => {
+          closeQuietly(conn);
+          throw error;
+        });
+      }
       return conn;
     } finally {
       this.#clock.cancel(deadline);

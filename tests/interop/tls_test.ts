@@ -9,6 +9,7 @@ import {
   NODE_SERVER_TLS,
   SERVER_TLS,
 } from "../support/tls.ts";
+import { within } from "../support/wait.ts";
 
 const hasOpenssl = await isInstalled("openssl", "version");
 const hasSslscan = await isInstalled("sslscan", "--version");
@@ -30,11 +31,12 @@ function portOf({ endpoint }: Server<string, string>): string {
   return new URL(endpoint.replace("tls:", "http:")).port;
 }
 
-/** All that a program prints, which is told `input` and no more. */
+/** All that a program prints, which is told `input` and, once it has said `until`, that no more comes. */
 async function run(
   command: string,
   args: string[],
-  input: string[] = [],
+  input = "",
+  until?: RegExp,
 ): Promise<string> {
   const program = new Deno.Command(command, {
     args,
@@ -43,17 +45,27 @@ async function run(
     stderr: "piped",
   }).spawn();
   const writer = program.stdin.getWriter();
-  const output = program.output();
-  const encoder = new TextEncoder();
+  let output = "";
+  let closing: Promise<void> | undefined;
+  const close = () => closing ??= writer.close().catch(() => {});
+  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      if (until?.test(output)) void close();
+    }
+  };
+  const collecting = [program.stdout, program.stderr].map(collect);
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  if (until === undefined) void close();
   try {
-    for (const line of input) await writer.write(encoder.encode(`${line}\n`));
-    await writer.close();
-  } catch {
-    // It has ended before it was told everything.
+    await within("the end of a program", program.status, 20_000);
+  } catch (cause) {
+    program.kill();
+    throw new Error(output, { cause });
   }
-  const { stdout, stderr } = await output;
-  const decoder = new TextDecoder();
-  return decoder.decode(stdout) + decoder.decode(stderr);
+  await Promise.all(collecting);
+  await close();
+  return output;
 }
 
 for (
@@ -68,11 +80,16 @@ for (
     async fn() {
       await using server = await start(options);
       const speak = (version: string) =>
-        run("openssl", [
-          ...["s_client", "-connect", `127.0.0.1:${portOf(server)}`],
-          ...["-CAfile", `${FOLDER}ca.pem`, "-verify_return_error"],
-          ...[version, "-quiet", "-no_ign_eof"],
-        ], ["ahoy"]);
+        run(
+          "openssl",
+          [
+            ...["s_client", "-connect", `127.0.0.1:${portOf(server)}`],
+            ...["-CAfile", `${FOLDER}ca.pem`, "-verify_return_error"],
+            ...[version, "-quiet", "-no_ign_eof"],
+          ],
+          "ahoy\n",
+          /AHOY|alert|no protocols/,
+        );
       assertMatch(await speak("-tls1_3"), /AHOY/);
       assertMatch(await speak("-tls1_2"), /AHOY/);
       assertMatch(await speak("-tls1_1"), /alert|no protocols available/);
@@ -85,9 +102,15 @@ for (
     async fn() {
       await using server = await start(options);
       const args = ["s_client", "-connect", `127.0.0.1:${portOf(server)}`];
-      const output = await run("openssl", [...args, "-tls1_2"], ["R"]);
+      const output = await run(
+        "openssl",
+        [...args, "-tls1_2"],
+        "R\n",
+        /no reneg/,
+      );
       assertMatch(output, /RENEGOTIATING[^]*no renegotiation/);
-      assertMatch(await run("openssl", [...args, "-quiet"], ["ahoy"]), /AHOY/);
+      const again = [...args, "-quiet", "-no_ign_eof"];
+      assertMatch(await run("openssl", again, "ahoy\n", /AHOY/), /AHOY/);
     },
   });
 
@@ -138,8 +161,9 @@ Deno.test({
       ...["-CAfile", `${FOLDER}ca.pem`, "-quiet", "-no_ign_eof"],
     ];
     const own = ["-cert", `${FOLDER}client.pem`, "-key", `${FOLDER}key.pem`];
-    assertMatch(await run("openssl", [...args, ...own], ["ahoy"]), /AHOY/);
-    const output = await run("openssl", args, ["ahoy"]);
+    const shown = await run("openssl", [...args, ...own], "ahoy\n", /AHOY/);
+    assertMatch(shown, /AHOY/);
+    const output = await run("openssl", args, "ahoy\n", /required/);
     assertMatch(output, /certificate required/);
     assert(!output.includes("AHOY"));
   },

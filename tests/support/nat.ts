@@ -51,9 +51,9 @@ function split(endpoint: string): [number, number] {
 function build(
   protocol: number,
   [source, destination]: [number, number],
-  body: Uint8Array,
+  body: Uint8Array<ArrayBuffer>,
   { dontFragment = false, id = 7, noChecksum = false }: PacketParts,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(20 + body.length);
   writeIpv4Header(bytes, {
     totalBytes: bytes.length,
@@ -77,7 +77,7 @@ export function udp(
   from: string,
   to: string,
   parts: PacketParts = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const [source, sourcePort] = split(from);
   const [destination, destinationPort] = split(to);
   const { payload = new Uint8Array([1, 2, 3]) } = parts;
@@ -95,7 +95,7 @@ export function tcp(
   to: string,
   flags: string,
   parts: PacketParts = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const [source, sourcePort] = split(from);
   const [destination, destinationPort] = split(to);
   const { payload = new Uint8Array(0) } = parts;
@@ -116,7 +116,7 @@ export function icmp(
   to: string,
   type: number,
   parts: PacketParts = {},
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const [source, identifier] = split(from);
   const [destination, other] = split(to);
   const { payload = new Uint8Array(4) } = parts;
@@ -131,10 +131,10 @@ export function icmp(
 export function icmpAbout(
   from: string,
   to: string,
-  about: Uint8Array,
+  about: Uint8Array<ArrayBuffer>,
   type = 3,
   code = 3,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(8 + Math.min(about.length, 60));
   body[0] = type;
   body[1] = code;
@@ -143,7 +143,7 @@ export function icmpAbout(
 }
 
 /** A packet as text, after its checksums were found right. */
-export function show(bytes: Uint8Array, isQuoted = false): string {
+export function show(bytes: Uint8Array<ArrayBuffer>, isQuoted = false): string {
   const packet = Ipv4Packet.parse(bytes, isQuoted)!;
   assert(packet !== undefined, "no packet");
   assert(packet.isHeaderSound, "wrong header checksum");
@@ -197,10 +197,10 @@ export class TestNat {
   nowMs = 0;
   #sent: string[] = [];
   /** What was sent last, as bytes. */
-  last: Uint8Array = new Uint8Array();
+  last: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   constructor(options: Partial<NatOptions> = {}) {
-    const keep = (side: string) => (bytes: Uint8Array) => {
+    const keep = (side: string) => (bytes: Uint8Array<ArrayBuffer>) => {
       this.last = bytes.slice();
       this.#sent.push(`${side}: ${show(bytes)}`);
     };
@@ -216,13 +216,13 @@ export class TestNat {
   }
 
   /** Sends from the inside, and returns what came of it. */
-  out(packet: Uint8Array): string[] {
+  out(packet: Uint8Array<ArrayBuffer>): string[] {
     this.nat.fromInside(packet.slice(), this.nowMs);
     return this.take();
   }
 
   /** Sends from the outside, and returns what came of it. */
-  in(packet: Uint8Array): string[] {
+  in(packet: Uint8Array<ArrayBuffer>): string[] {
     this.nat.fromOutside(packet.slice(), this.nowMs);
     return this.take();
   }
@@ -235,7 +235,7 @@ export class TestNat {
   }
 
   /** The outside endpoint that a packet from the inside gets. */
-  mapped(packet: Uint8Array): string {
+  mapped(packet: Uint8Array<ArrayBuffer>): string {
     const [line = ""] = this.out(packet);
     return /^out: \w+ (\S+) >/.exec(line)?.[1] ?? "";
   }

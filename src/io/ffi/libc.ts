@@ -1,5 +1,5 @@
 /**
- * The system's C library, as far as sockets need it, where `--allow-ffi` grants it. Never asks for the permission.
+ * The system's C library, as far as sockets and network devices need it, where `--allow-ffi` grants it. Never asks for the permission.
  *
  * @module
  */
@@ -17,11 +17,22 @@ const SYMBOLS = {
   },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  poll: {
+    parameters: ["buffer", "u64", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The functions of the C library that sockets need. */
+/** The functions of the C library that sockets and network devices need. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /** Where Linux distributions keep it: Debian and its kin, Red Hat and its kin, Arch. */
@@ -58,14 +69,21 @@ const ERRORS: ReadonlyMap<number, string> = new Map([
   [1, "not permitted (EPERM)"],
   [2, "not known to the kernel (ENOENT)"],
   [9, "no descriptor (EBADF)"],
+  [16, "in use (EBUSY)"],
   [22, "not a value that the kernel takes (EINVAL)"],
   [92, "no such option (ENOPROTOOPT)"],
   [107, "not connected (ENOTCONN)"],
 ]);
 
-/** Why the last call failed, in a few words. */
-export function lastError({ memcpy, __errno_location }: Libc): string {
+/** The number of the error of the last call. */
+export function lastErrno({ memcpy, __errno_location }: Libc): number {
   const errno = new Int32Array(1);
   memcpy(errno, __errno_location(), 4n);
-  return ERRORS.get(errno[0]!) ?? `errno ${errno[0]}`;
+  return errno[0]!;
+}
+
+/** Why the last call failed, in a few words. */
+export function lastError(libc: Libc): string {
+  const errno = lastErrno(libc);
+  return ERRORS.get(errno) ?? `errno ${errno}`;
 }

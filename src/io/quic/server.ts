@@ -2,7 +2,6 @@ import type { Timer } from "../../proto/timer_wheel.ts";
 import { alarm, systemClock } from "../clock.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Refusal } from "../peer.ts";
-import type { Conn, Listener } from "../transport.ts";
 import {
   acceptStream,
   limitStreamless,
@@ -10,12 +9,8 @@ import {
   QuicConnection,
 } from "./connection.ts";
 import { markEarly } from "./early_data.ts";
-import {
-  DEFAULT_QUIC_LIMITS,
-  type QuicLimits,
-  type QuicListenOptions,
-  transportOptions,
-} from "./options.ts";
+import { FailedConn, QuicListener } from "./listener.ts";
+import { type QuicListenOptions, transportOptions } from "./options.ts";
 
 /** Milliseconds that what was sent last has to arrive once there are no streams and nobody listens. */
 const LAST_WORDS_MS = 2000;
@@ -25,9 +20,6 @@ const LAST_WORDS_MS = 2000;
  * collects garbage, so listening there again would fail.
  */
 const REST_MS = 60_000;
-
-/** Handshakes that failed and were not told of yet; beyond it, they are forgotten. */
-const MAX_FAILED = 16;
 
 /** Where a server listens. */
 export type QuicEndpoint = Extract<
@@ -43,100 +35,6 @@ export interface QuicServerTls {
   key: string;
   /** What ALPN may agree on. */
   alpnProtocols: string[];
-}
-
-/** Stands for a connection that came to nothing, so that whoever accepts it hears why. */
-class FailedConn implements Conn {
-  readonly localAddr: Deno.NetAddr;
-  readonly remoteAddr: Deno.NetAddr;
-  readonly error: unknown;
-
-  constructor(localAddr: Deno.NetAddr, connection: unknown, error: unknown) {
-    this.localAddr = localAddr;
-    // What is refused at its first packet has no address that the runtime would tell.
-    this.remoteAddr = connection instanceof QuicConnection
-      ? connection.remoteAddr
-      : { transport: "udp", hostname: "0.0.0.0", port: 0 };
-    this.error = error;
-  }
-
-  read(): Promise<number | null> {
-    return Promise.resolve(null);
-  }
-
-  write(): Promise<number> {
-    return Promise.reject(this.error);
-  }
-
-  closeWrite(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): void {}
-}
-
-/** Hands out the streams of all QUIC connections, of each the next one once the last one was taken. */
-export class QuicListener implements Listener {
-  readonly endpoint: Endpoint;
-  readonly options: Required<QuicLimits> & QuicListenOptions;
-  readonly #closed: () => void;
-  readonly #waiting: { conn: Conn; taken: () => void }[] = [];
-  #accepting: PromiseWithResolvers<Conn> | undefined;
-  #failed = 0;
-
-  constructor(
-    endpoint: Endpoint,
-    options: QuicListenOptions,
-    closed: () => void,
-  ) {
-    this.endpoint = endpoint;
-    this.options = { ...DEFAULT_QUIC_LIMITS, ...options };
-    this.#closed = closed;
-  }
-
-  /** Resolves when `conn` was accepted, or the listener was closed. */
-  offer(conn: Conn): Promise<void> {
-    if (this.#accepting !== undefined) {
-      this.#accepting.resolve(conn);
-      this.#accepting = undefined;
-      return Promise.resolve();
-    }
-    return new Promise((taken) => this.#waiting.push({ conn, taken }));
-  }
-
-  /** Tells of a connection that came to nothing. */
-  async tell(conn: FailedConn): Promise<void> {
-    if (this.#failed === MAX_FAILED) return;
-    this.#failed++;
-    await this.offer(conn);
-    this.#failed--;
-  }
-
-  accept(): Promise<Conn> {
-    const next = this.#waiting.shift();
-    next?.taken();
-    if (next !== undefined) return Promise.resolve(next.conn);
-    this.#accepting = Promise.withResolvers();
-    return this.#accepting.promise;
-  }
-
-  /** QUIC's own handshake is over; says why if it came to nothing. */
-  shake(conn: Conn): Promise<Conn> {
-    return conn instanceof FailedConn
-      ? Promise.reject(conn.error)
-      : Promise.resolve(conn);
-  }
-
-  close(): void {
-    for (const { conn, taken } of this.#waiting.splice(0)) {
-      conn.close();
-      taken();
-    }
-    this.#accepting?.reject(
-      new Deno.errors.BadResource("Cannot accept: the listener is closed"),
-    );
-    this.#closed();
-  }
 }
 
 /** Sockets whose listener was closed, by where they are. */
@@ -214,6 +112,8 @@ class QuicSocket {
   #close(): void {
     resting.delete(this.#key);
     this.#endpoint.close();
+    // Handshakes that nobody was told of are refused, so that none is left when garbage is collected.
+    if (!this.#isRunning) void this.#run(this.#natives.at(-1)!, true);
   }
 
   /** Ends the wait for the next connection, which keeps the process alive, by being the next connection. */
@@ -235,10 +135,12 @@ class QuicSocket {
     this.#isWaking = false;
   }
 
-  async #run(native: Deno.QuicListener): Promise<void> {
+  async #run(native: Deno.QuicListener, toTheEnd = false): Promise<void> {
     this.#isRunning = true;
     try {
-      do this.#welcome(await native.incoming()); while (this.#isUsed);
+      do this.#welcome(await native.incoming()); while (
+        toTheEnd || this.#isUsed
+      );
     } catch {
       // The socket was closed.
     }

@@ -33,7 +33,7 @@ export type HealthTransition = "up" | "down";
  * ```
  */
 export class HealthCheck {
-  readonly #options: Required<HealthCheckOptions>;
+  #options: Required<HealthCheckOptions>;
   #isUp = true;
   /** Checks in a row that contradict the state. */
   #against = 0;
@@ -44,28 +44,12 @@ export class HealthCheck {
    * @throws {RangeError} If an option makes no sense.
    */
   constructor(options: HealthCheckOptions = {}) {
-    const { intervalMs = 2_000 } = options;
-    this.#options = {
-      intervalMs,
-      fastIntervalMs: options.fastIntervalMs ?? intervalMs,
-      downIntervalMs: options.downIntervalMs ?? intervalMs,
-      jitter: options.jitter ?? 0.1,
-      rise: options.rise ?? 2,
-      fall: options.fall ?? 3,
-    };
-    for (const [name, value] of Object.entries(this.#options)) {
-      const isGood = name === "jitter"
-        ? value >= 0 && value <= 1
-        : name === "rise" || name === "fall"
-        ? Number.isInteger(value) && value > 0
-        : value > 0;
-      if (isGood) continue;
-      throw new RangeError(
-        `Cannot check health: '${name}' must be ${
-          name === "jitter" ? "from 0 to 1" : "greater than 0"
-        }: current value is ${value}`,
-      );
-    }
+    this.#options = complete(options);
+  }
+
+  /** Goes on by other options. */
+  retune(options: HealthCheckOptions): void {
+    this.#options = complete(options);
   }
 
   /** Whether it is up. */
@@ -98,4 +82,25 @@ export class HealthCheck {
       : downIntervalMs;
     return plain * (1 + jitter * (2 * random() - 1));
   }
+}
+
+function complete(options: HealthCheckOptions): Required<HealthCheckOptions> {
+  const { intervalMs = 2_000 } = options;
+  const whole = {
+    intervalMs,
+    fastIntervalMs: options.fastIntervalMs ?? intervalMs,
+    downIntervalMs: options.downIntervalMs ?? intervalMs,
+    jitter: options.jitter ?? 0.1,
+    rise: options.rise ?? 2,
+    fall: options.fall ?? 3,
+  };
+  for (const [name, value] of Object.entries(whole)) {
+    if (name === "jitter" ? value >= 0 && value <= 1 : value > 0) continue;
+    throw new RangeError(
+      `Cannot check health: '${name}' must be ${
+        name === "jitter" ? "from 0 to 1" : "greater than 0"
+      }: current value is ${value}`,
+    );
+  }
+  return whole;
 }

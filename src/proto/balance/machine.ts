@@ -250,6 +250,7 @@ export class BalanceMachine {
     }
     for (const backend of complete.backends) {
       this.#join(backend, nowMs, nowMs);
+      this.#backends.get(backend.name)!.health.retune(complete.health);
     }
   }
 

@@ -47,7 +47,7 @@ export interface IcmpErrorOptions {
 export function icmpError(
   packet: Ipv4Packet,
   { from, type, code, mtu = 0 }: IcmpErrorOptions,
-): Uint8Array | undefined {
+): Uint8Array<ArrayBuffer> | undefined {
   const { bytes: about, headerBytes, protocol, source } = packet;
   if (packet.fragmentOffset > 0 || source === 0 || source >>> 28 >= 14) return;
   if (
@@ -70,7 +70,10 @@ export function icmpError(
 }
 
 /** Computes the checksum of the ICMP message that begins at `at`. */
-export function writeIcmpChecksum(bytes: Uint8Array, at: number): void {
+export function writeIcmpChecksum(
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+): void {
   write16(bytes, at + 2, 0);
   write16(bytes, at + 2, internetChecksum(bytes, at));
 }

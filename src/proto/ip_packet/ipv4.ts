@@ -25,13 +25,13 @@ export type PacketEnd = "source" | "destination";
 /** A look at an IPv4 packet (RFC 791) in the bytes that it came in; what is rewritten is rewritten there. */
 export class Ipv4Packet {
   /** The packet, without what a link put behind it. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of the header with its options, where the payload begins. */
   readonly headerBytes: number;
   /** The protocol of the payload: see {@linkcode PROTOCOLS}. */
   readonly protocol: number;
 
-  private constructor(bytes: Uint8Array, headerBytes: number) {
+  private constructor(bytes: Uint8Array<ArrayBuffer>, headerBytes: number) {
     this.bytes = bytes;
     this.headerBytes = headerBytes;
     this.protocol = bytes[9]!;
@@ -41,7 +41,10 @@ export class Ipv4Packet {
    * Looks at a packet; undefined if it is none, or is cut off. With `quoted`, the beginning of a packet will do, as
    * ICMP errors quote it.
    */
-  static parse(bytes: Uint8Array, quoted = false): Ipv4Packet | undefined {
+  static parse(
+    bytes: Uint8Array<ArrayBuffer>,
+    quoted = false,
+  ): Ipv4Packet | undefined {
     if (bytes.length < IPV4_HEADER_BYTES || bytes[0]! >> 4 !== 4) return;
     const headerBytes = (bytes[0]! & 15) * 4;
     const totalBytes = read16(bytes, 2);
@@ -129,7 +132,7 @@ export class Ipv4Packet {
 
 /** Brings the checksum of TCP, UDP or ICMP at `at` up to date, as far as it is among the bytes. */
 function adjustTransport(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   at: number,
   protocol: number,
   change: number,
@@ -165,7 +168,10 @@ export interface Ipv4Header {
 }
 
 /** Writes an IPv4 header without options, with its checksum, at the beginning of `bytes`. */
-export function writeIpv4Header(bytes: Uint8Array, header: Ipv4Header): void {
+export function writeIpv4Header(
+  bytes: Uint8Array<ArrayBuffer>,
+  header: Ipv4Header,
+): void {
   bytes[0] = 0x45;
   bytes[1] = header.trafficClass ?? 0;
   write16(bytes, 2, header.totalBytes);
@@ -193,7 +199,7 @@ export function ipv4PseudoSum(
 export function* fragmentIpv4(
   packet: Ipv4Packet,
   mtu: number,
-): Generator<Uint8Array> {
+): Generator<Uint8Array<ArrayBuffer>> {
   const { bytes, headerBytes } = packet;
   const flags = read16(bytes, 6);
   const payload = bytes.subarray(headerBytes);

@@ -298,6 +298,14 @@ export function formatSettings(impairments: Impairments): string {
   return words.length === 0 ? "none" : words.join(" ");
 }
 
+/** Writes all that is given, also what is a default: for a change. */
+export function formatChange(set: Impairments): string {
+  return Object.entries(SETTINGS).flatMap(([name, { field, kind }]) => {
+    const value = set[field];
+    return value === undefined ? [] : [`${name}=${formatValue(kind, value)}`];
+  }).join(" ");
+}
+
 function formatValue(kind: SettingKind, value: number | boolean): string {
   if (typeof value === "boolean") return value ? "on" : "off";
   if (value === Infinity) return "none";

@@ -15,7 +15,7 @@ interface Fragmented {
   readonly endMs: number;
   /** Undefined until the first fragment came; then null if it was refused. */
   route: FragmentRoute | null | undefined;
-  held: Uint8Array[];
+  held: Uint8Array<ArrayBuffer>[];
 }
 
 /** Options of {@linkcode Fragments}. */
@@ -60,7 +60,7 @@ export class Fragments {
   }
 
   /** Holds a copy of a fragment until the first one comes; false if it is larger than all that may be held. */
-  hold(key: string, bytes: Uint8Array, nowMs: number): boolean {
+  hold(key: string, bytes: Uint8Array<ArrayBuffer>, nowMs: number): boolean {
     if (bytes.length > this.#options.maxBytes) return false;
     const packet = this.#packet(key, nowMs);
     packet.held.push(bytes.slice());
@@ -77,7 +77,7 @@ export class Fragments {
     key: string,
     route: FragmentRoute | null,
     nowMs: number,
-  ): readonly Uint8Array[] {
+  ): readonly Uint8Array<ArrayBuffer>[] {
     const packet = this.#packet(key, nowMs);
     packet.route = route;
     const { held } = packet;

@@ -143,7 +143,7 @@ export class Nat {
   }
 
   /** Translates a packet from the inside. The bytes are changed. */
-  fromInside(bytes: Uint8Array, nowMs: number): void {
+  fromInside(bytes: Uint8Array<ArrayBuffer>, nowMs: number): void {
     this.advance(nowMs);
     const packet = Ipv4Packet.parse(bytes);
     if (packet === undefined) return this.#refuse("inside", "malformed");
@@ -161,7 +161,7 @@ export class Nat {
   }
 
   /** Translates a packet from the outside. The bytes are changed. */
-  fromOutside(bytes: Uint8Array, nowMs: number): void {
+  fromOutside(bytes: Uint8Array<ArrayBuffer>, nowMs: number): void {
     this.advance(nowMs);
     const packet = Ipv4Packet.parse(bytes);
     if (packet === undefined) return this.#refuse("outside", "malformed");
@@ -373,7 +373,7 @@ export class Nat {
     this.#refuse(from, reason, packet);
   }
 
-  #refuseSyn(bytes: Uint8Array): void {
+  #refuseSyn(bytes: Uint8Array<ArrayBuffer>): void {
     const { port: code } = UNREACHABLE;
     const error = this.#mayError()
       ? icmpError(Ipv4Packet.parse(bytes)!, {

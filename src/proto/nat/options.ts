@@ -129,9 +129,9 @@ export interface NatOptions {
   /** Its addresses on the outside; each inside host keeps to one of them. */
   outside: readonly string[];
   /** Takes packets that go to the inside; the bytes are its own only until it returns. */
-  toInside: (packet: Uint8Array) => void;
+  toInside: (packet: Uint8Array<ArrayBuffer>) => void;
   /** Takes packets that go to the outside. */
-  toOutside: (packet: Uint8Array) => void;
+  toOutside: (packet: Uint8Array<ArrayBuffer>) => void;
   /** Where chance comes from, in [0, 1). */
   random: () => number;
   /** The time of creation, in milliseconds of any origin. @default {0} */

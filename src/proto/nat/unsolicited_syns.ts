@@ -1,10 +1,10 @@
 import { Timer, type TimerWheel } from "../timer_wheel.ts";
 
 class HeldSyn extends Timer {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #refuse: (syn: HeldSyn) => void;
 
-  constructor(bytes: Uint8Array, refuse: (syn: HeldSyn) => void) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, refuse: (syn: HeldSyn) => void) {
     super();
     this.bytes = bytes;
     this.#refuse = refuse;
@@ -24,7 +24,7 @@ export interface UnsolicitedSynsOptions {
   /** How many wait; what comes beyond that is dropped in silence. */
   max: number;
   /** Is told of those that nobody asked for in the meantime. */
-  refuse: (bytes: Uint8Array) => void;
+  refuse: (bytes: Uint8Array<ArrayBuffer>) => void;
 }
 
 /** SYNs from the outside that nobody asked for yet: the inside may be about to, in a simultaneous open (RFC 5382, REQ-4). */
@@ -37,7 +37,7 @@ export class UnsolicitedSyns {
   }
 
   /** Takes in the beginning of a SYN. */
-  hold(key: string, bytes: Uint8Array, nowMs: number): void {
+  hold(key: string, bytes: Uint8Array<ArrayBuffer>, nowMs: number): void {
     const { max, refuse, waitMs, wheel } = this.#options;
     if (this.#syns.size >= max || this.#syns.has(key)) return;
     const syn = new HeldSyn(bytes.slice(), ({ bytes }) => {

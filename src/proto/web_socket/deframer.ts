@@ -107,7 +107,10 @@ export class WebSocketDeframer implements Deframer {
       const view = this.#viewOf(bytes);
       const first = bytes[at]!;
       const second = bytes[at + 1]!;
-      this.#checkHeader(first, second);
+      // Most frames are a whole short message, and need no closer look.
+      const isPlain = (first === 0x82 || first === 0x81) &&
+        this.#opcode === 0 && second >= 0x80 === this.#masked;
+      if (!isPlain) this.#checkHeader(first, second);
       const headerBytes = headerLength(second);
       if (at + headerBytes > to) return -1;
       const length = payloadLength(view, at, second & 0x7f);
