@@ -10,6 +10,9 @@ import type { PeerIdentity } from "../peer_identity.ts";
 import { readTlsCertificate, type TlsCertificateFacts } from "./certificate.ts";
 import { tlsError, type TlsPeer } from "./tls_error.ts";
 
+/** How long the last word to a peer may take whose handshake has failed. */
+const ALERT_MS = 100;
+
 /** What is used of `node:tls` for servers: another may be put in its place, as a test of what it must not ignore. */
 export interface NodeTlsEngine {
   /** Makes what connections share. */
@@ -46,21 +49,34 @@ export function handshake(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const done = Promise.withResolvers<void>();
-  const fail = (error: unknown) => done.reject(tlsError(error, peer));
+  let failure: unknown;
+  const fail = () => {
+    clearTimeout(parting);
+    done.reject(tlsError(failure, peer));
+  };
+  let parting: number | undefined;
+  const failed = (error: unknown) => {
+    failure ??= error;
+    // The peer is told why by an alert, which is on its way; then the socket closes.
+    parting ??= setTimeout(fail, ALERT_MS);
+  };
   const abort = () => {
     done.reject(signal?.reason);
     socket.destroy();
   };
-  const left = () =>
-    fail(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
+  const left = () => {
+    failure ??= new Deno.errors.ConnectionReset("The peer has left");
+    fail();
+  };
   // This listener stays: what fails later must not go unheard before somebody reads.
-  socket.on("error", fail);
+  socket.on("error", failed);
   socket.once("end", left);
   socket.once("close", left);
   socket.once(event, () => done.resolve());
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted) abort();
   return done.promise.finally(() => {
+    clearTimeout(parting);
     socket.off("end", left);
     socket.off("close", left);
     signal?.removeEventListener("abort", abort);

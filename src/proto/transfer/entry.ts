@@ -55,15 +55,14 @@ export function readEntry(reader: FieldReader): Entry {
   const path = reader.text();
   const size = kind === "file" ? reader.size() : 0;
   if (size > MAX_FILE_BYTES) throw malformed(`a file of ${size} bytes`);
-  const target = kind === "symlink" ? reader.text() : undefined;
-  const root = head & HAS_ROOT ? reader.bytes(HASH_BYTES).slice() : undefined;
-  return {
+  const entry: { -readonly [Name in keyof Entry]: Entry[Name] } = {
     path,
     kind,
     mode: mode & 0o7777,
     mtimeMs,
     size,
-    ...(target === undefined ? {} : { target }),
-    ...(root === undefined ? {} : { root }),
   };
+  if (kind === "symlink") entry.target = reader.text();
+  if (head & HAS_ROOT) entry.root = reader.bytes(HASH_BYTES).slice();
+  return entry;
 }

@@ -56,7 +56,7 @@ export interface LeafMessage {
   readonly index: number;
   /** Number of the leaf. */
   readonly leaf: number;
-  /** The leaf's hash. */
+  /** The leaf's hash; as received, a view of the receive buffer. */
   readonly hash: Uint8Array;
   /** Its bytes; as received, a view of the receive buffer. */
   readonly data: Uint8Array;
@@ -224,8 +224,7 @@ function decode(frame: Uint8Array): TransferMessage {
 function readLeaf(reader: FieldReader): LeafMessage {
   const index = reader.u32();
   const leaf = reader.u32();
-  // Kept in trees and journals, while the buffer is used again.
-  const hash = reader.bytes(HASH_BYTES).slice();
+  const hash = reader.bytes(HASH_BYTES);
   return { type: "leaf", index, leaf, hash, data: reader.rest() };
 }
 

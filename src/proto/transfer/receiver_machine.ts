@@ -266,7 +266,7 @@ export class ReceiverMachine {
   }
 
   #leaf(message: LeafMessage): ReceiverAction | undefined {
-    const { index, leaf, hash, data } = message;
+    const { index, leaf, data } = message;
     const entry = this.#file(index);
     const { length } = data;
     if (
@@ -280,7 +280,8 @@ export class ReceiverMachine {
       this.settled();
       return undefined;
     }
-    if (!sameHash(leafHash(this.#sha256, data), hash)) {
+    const hash = leafHash(this.#sha256, data);
+    if (!sameHash(hash, message.hash)) {
       throw outOfStep(`leaf ${leaf} of entry ${index} has another hash`);
     }
     if (leafCount(entry.size) === 1) {

@@ -173,6 +173,18 @@ export function number(least: number, most = Infinity): Reader<number> {
   };
 }
 
+/** Reads a whole number. */
+export function whole(least: number, most = Infinity): Reader<number> {
+  const read = number(least, most);
+  return (located) => {
+    const value = read(located);
+    if (Number.isInteger(value)) return value;
+    throw located.fault(
+      `a whole number is expected: current value is ${value}`,
+    );
+  };
+}
+
 /** Reads true or false. */
 export const boolean: Reader<boolean> = (located) => {
   const { value } = located;
