@@ -53,7 +53,7 @@ const PLAIN: Server[] = [
     name: "floor",
     title: "bare Deno.listenTls loop",
     speaks: "raw",
-    command: () => deno("./peers/floor_tls.ts", CERT, KEY),
+    command: () => deno("./peers/floor.ts", "0", "raw", CERT, KEY),
   },
   {
     name: "floor by node:tls",

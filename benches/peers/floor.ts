@@ -2,20 +2,23 @@
  * The least code that Deno can do the job with: a hand-written loop that reads,
  * parses and writes. `json` answers each echo message, `raw` returns each frame.
  *
- *     deno run --allow-net --no-check floor.ts PORT json|raw
+ *     deno run --allow-net --no-check floor.ts PORT json|raw [CERT KEY]
  *
  * @module
  */
 
-const [port = "0", mode = "json"] = Deno.args;
+const [port = "0", mode = "json", cert, key] = Deno.args;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const listener = Deno.listen({
-  port: +port,
-  hostname: "127.0.0.1",
-  tcpBacklog: 4096,
-});
+const options = { port: +port, hostname: "127.0.0.1", tcpBacklog: 4096 };
+const listener = cert === undefined || key === undefined
+  ? Deno.listen(options)
+  : Deno.listenTls({
+    ...options,
+    cert: Deno.readTextFileSync(cert),
+    key: Deno.readTextFileSync(key),
+  });
 console.log(`listening tcp://127.0.0.1:${listener.addr.port}`);
 for await (const conn of listener) handle(conn);
 
@@ -39,8 +42,8 @@ async function writeAll(conn: Deno.Conn, bytes: Uint8Array) {
   }
 }
 
-async function handle(conn: Deno.TcpConn) {
-  conn.setNoDelay(true);
+async function handle(conn: Deno.TcpConn | Deno.TlsConn) {
+  if ("setNoDelay" in conn) conn.setNoDelay(true);
   let input = new Uint8Array(65536);
   let inputLength = 0;
   let output = new Uint8Array(65536);

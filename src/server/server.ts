@@ -4,6 +4,7 @@ import { encodeFrame } from "../proto/frame_writer.ts";
 import type { Wire } from "../proto/framing/framing.ts";
 import { Negotiated } from "../proto/hello.ts";
 import type { Agreed } from "../proto/hello/agreement.ts";
+import type { Timer } from "../proto/timer_wheel.ts";
 import { alarm, type Clock } from "../io/clock.ts";
 import { closeQuietly } from "../io/close_quietly.ts";
 import { Connection } from "../io/connection.ts";
@@ -16,6 +17,7 @@ import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import { type Greeted, sayLastWords } from "../io/greet.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
+import { expiryWarnings } from "../io/tls/expiry.ts";
 import type { ServerTlsOptions } from "../io/tls/options.ts";
 import type {
   Conn,
@@ -28,6 +30,7 @@ import { HandshakeError, Preamble } from "./preamble.ts";
 import { Acceptor, Admission, sourceOf } from "./acceptor.ts";
 import type { ServerLimits } from "./limits.ts";
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** How many are told why at once; the others are closed without a word. */
 const MAX_REFUSING = 128;
 
@@ -131,6 +134,8 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** Connections that are being told why they are turned away. */
   readonly #refusing = new Set<Conn>();
   readonly #preamble: Preamble<In, Out>;
+  /** The next look at when certificates end. */
+  #watch: Timer | undefined;
   #status: ServerStatus = "suspended";
   #draining: Promise<void> | undefined;
   #aborted = false;
@@ -267,6 +272,7 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       this.#tell({ type: "certificate renewed", endpoint: acceptor.endpoint });
     }
     this.#parts.listenOptions = { ...this.#parts.listenOptions, tls };
+    if (this.#status === "listening") this.#watchCertificates();
   }
 
   /** Suspending, resuming and renewing wait for each other. */
@@ -307,9 +313,29 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
       this.#accepting.push(acceptor.run());
       this.#tell({ type: "listening", endpoint: acceptor.endpoint });
     }
+    this.#watchCertificates();
+  }
+
+  /** Warns of certificates that end soon, now and once a day. */
+  #watchCertificates(): void {
+    const { clock, listenOptions } = this.#parts;
+    this.#stopWatching();
+    const { tls, warn } = listenOptions;
+    if (tls === undefined) return;
+    // Certificates follow the calendar, whatever the clock of the deadlines says.
+    for (const warning of expiryWarnings(tls, Date.now())) {
+      warn?.(this.endpoint, warning);
+    }
+    this.#watch = alarm(clock, DAY_MS, () => this.#watchCertificates());
+  }
+
+  #stopWatching(): void {
+    if (this.#watch !== undefined) this.#parts.clock.cancel(this.#watch);
+    this.#watch = undefined;
   }
 
   async #stopListening(): Promise<void> {
+    this.#stopWatching();
     for (const acceptor of this.#acceptors.splice(0)) acceptor.close();
     await Promise.all(this.#accepting.splice(0));
   }

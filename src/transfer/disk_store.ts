@@ -1,4 +1,4 @@
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import type { PartialFile } from "../proto/transfer/journal.ts";
 import { RESERVED_NAME } from "../proto/transfer/path.ts";
 import {
@@ -199,7 +199,7 @@ function makeOwnDirectory(path: string, disk: Disk): void {
 }
 
 /** Whether an entry of the disk is the unchanged file that `entry` describes. */
-export function isSameFile(info: Deno.FileInfo, entry: Entry): boolean {
+export function isSameFile(info: Deno.FileInfo, entry: TransferEntry): boolean {
   return info.isFile && info.size === entry.size &&
     info.mtime?.getTime() === entry.mtimeMs;
 }

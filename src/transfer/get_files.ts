@@ -1,6 +1,6 @@
 import { connect } from "../client/connect.ts";
 import { systemClock } from "../io/clock.ts";
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import {
   TRANSFER_VERSION,
   TRANSFER_WIRE,
@@ -10,7 +10,7 @@ import { DiskStore } from "./disk_store.ts";
 import { ReceiverRole } from "./receiver_role.ts";
 import type { RoadOptions } from "./road_options.ts";
 import { refusedBy } from "./send_files.ts";
-import { Transfer } from "./transfer.ts";
+import { RunningTransfer, type Transfer } from "./transfer.ts";
 import { TRANSFER_LIMITS } from "./transfer_peer.ts";
 
 /** Options of {@linkcode getFiles}. */
@@ -52,29 +52,28 @@ export interface GetFilesOptions extends RoadOptions {
  */
 export function getFiles(options: GetFilesOptions): Transfer {
   const { from, path = "", directory, maxEntries } = options;
-  return new Transfer(options.clock ?? systemClock, async (transfer) => {
+  return new RunningTransfer(options.clock ?? systemClock, async (transfer) => {
     using store = DiskStore.open(directory);
-    let role: ReceiverRole | undefined;
     await using client = await connect({
       ...options,
       to: from,
       wire: TRANSFER_WIRE,
       limits: TRANSFER_LIMITS,
-      message(message): Promise<void> | undefined {
+      message(message: TransferMessage): Promise<void> | undefined {
         if (message.type === "welcome") return undefined;
         if (message.type === "error") {
-          role?.close(refusedBy(from, message.reason));
+          role.close(refusedBy(from, message.reason));
           return undefined;
         }
         try {
-          return role?.receive(message)?.catch((error) => role?.close(error));
+          return role.receive(message)?.catch((error) => role.close(error));
         } catch (error) {
-          role?.close(error);
+          role.close(error);
           return undefined;
         }
       },
     });
-    role = new ReceiverRole(client, store, transfer, maxEntries);
+    const role = new ReceiverRole(client, store, transfer, maxEntries);
     const ended = () => role.close(client.ending?.reason ?? "it ended");
     client.signal.addEventListener("abort", ended);
     const version = TRANSFER_VERSION;
@@ -121,7 +120,7 @@ export interface ListFilesOptions extends RoadOptions {
  */
 export async function* listFiles(
   options: ListFilesOptions,
-): AsyncGenerator<Entry, void, void> {
+): AsyncGenerator<TransferEntry, void, void> {
   const { from, path = "" } = options;
   await using client = await connect<TransferMessage>({
     ...options,

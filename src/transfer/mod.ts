@@ -1,14 +1,30 @@
-export { sha256 } from "./sha256.ts";
+export type {
+  TransferEntry,
+  TransferEntryKind,
+} from "../proto/transfer/entry.ts";
+export type { TransferCounts } from "../proto/transfer/counts.ts";
+export type {
+  TransferOutcome,
+  TransferVerb,
+} from "../proto/transfer/messages.ts";
 export {
   getFiles,
   type GetFilesOptions,
   listFiles,
   type ListFilesOptions,
 } from "./get_files.ts";
+export type { RoadOptions } from "./road_options.ts";
 export { sendFiles, type SendFilesOptions } from "./send_files.ts";
 export {
-  FileServer,
+  type FileServer,
   type ServedTransfer,
   serveFiles,
   type ServeFilesOptions,
 } from "./serve_files.ts";
+export type {
+  Transfer,
+  TransferProblem,
+  TransferProgress,
+  TransferSummary,
+} from "./transfer.ts";
+export { TransferError } from "./transfer_peer.ts";

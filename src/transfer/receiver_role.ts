@@ -1,7 +1,7 @@
 import type { TransferMessage } from "../proto/transfer/messages.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { Receiving } from "./receiving.ts";
-import type { Transfer } from "./transfer.ts";
+import type { RunningTransfer } from "./transfer.ts";
 import { TransferError, type TransferPeer } from "./transfer_peer.ts";
 
 /** What this side of a connection is to a transfer. */
@@ -23,7 +23,7 @@ export class ReceiverRole implements Role {
   constructor(
     peer: TransferPeer,
     store: DiskStore,
-    transfer: Transfer,
+    transfer: RunningTransfer,
     maxEntries?: number,
   ) {
     this.#receiving = new Receiving(peer, store, {

@@ -1,5 +1,5 @@
 import { nextTick } from "node:process";
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import type { Result, TransferMessage } from "../proto/transfer/messages.ts";
 import {
   type ReceiverAction,
@@ -19,7 +19,9 @@ const BATCH_FILES = 32;
 export interface ReceivingOptions
   extends Omit<ReceiverOptions, "sha256" | "foldsNames"> {
   /** Is told what became of each entry. */
-  readonly settled?: ((entry: Entry, result: Result) => void) | undefined;
+  readonly settled?:
+    | ((entry: TransferEntry, result: Result) => void)
+    | undefined;
 }
 
 /** The receiving side of one transfer: a {@linkcode ReceiverMachine} between a peer and a disk. */
@@ -86,7 +88,7 @@ export class Receiving {
     }
   }
 
-  #examine(first: number, entries: readonly Entry[]): undefined {
+  #examine(first: number, entries: readonly TransferEntry[]): undefined {
     const { machine } = this;
     machine.examined(entries.map((entry, at) => {
       const detail = machine.fault(entry);

@@ -1,4 +1,4 @@
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import { type Disk, lookAt } from "./disk.ts";
 
 /** The directory of a path; empty for one at the top. */
@@ -93,7 +93,7 @@ export class SafeTree {
    *
    * @throws {PlaceError} If something else is in its place.
    */
-  makeDirectory({ path, mode }: Entry): void {
+  makeDirectory({ path, mode }: TransferEntry): void {
     this.checkParents(path);
     const info = lookAt(this.locate(path));
     if (info === undefined) {
@@ -111,7 +111,7 @@ export class SafeTree {
   }
 
   /** Makes a symbolic link, in the place of a file or link that is there. */
-  link({ path, target = "" }: Entry, temporary: string): void {
+  link({ path, target = "" }: TransferEntry, temporary: string): void {
     this.#disk.link(target, temporary);
     this.install(temporary, path);
   }

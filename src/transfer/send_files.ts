@@ -1,9 +1,13 @@
 import { connect } from "../client/connect.ts";
 import { systemClock } from "../io/clock.ts";
-import { TRANSFER_VERSION, TRANSFER_WIRE } from "../proto/transfer/messages.ts";
+import {
+  TRANSFER_VERSION,
+  TRANSFER_WIRE,
+  type TransferMessage,
+} from "../proto/transfer/messages.ts";
 import type { RoadOptions } from "./road_options.ts";
 import { Sending } from "./sending.ts";
-import { Transfer } from "./transfer.ts";
+import { RunningTransfer, type Transfer } from "./transfer.ts";
 import { TRANSFER_LIMITS, TransferError } from "./transfer_peer.ts";
 import { scanTree } from "./tree_scan.ts";
 
@@ -45,26 +49,25 @@ export interface SendFilesOptions extends RoadOptions {
  */
 export function sendFiles(options: SendFilesOptions): Transfer {
   const { paths, bytesPerSecond, clock = systemClock } = options;
-  return new Transfer(clock, async (transfer) => {
-    let sending: Sending | undefined;
+  return new RunningTransfer(clock, async (transfer) => {
     await using client = await connect({
       ...options,
       wire: TRANSFER_WIRE,
       limits: TRANSFER_LIMITS,
-      message(message) {
+      message(message: TransferMessage): void {
         if (message.type === "welcome") return;
         if (message.type === "error") {
-          sending?.fail(refusedBy(client.endpoint, message.reason));
+          sending.fail(refusedBy(client.endpoint, message.reason));
         } else {
           try {
-            sending?.receive(message);
+            sending.receive(message);
           } catch (error) {
-            sending?.fail(error);
+            sending.fail(error);
           }
         }
       },
     });
-    sending = new Sending(client, {
+    const sending = new Sending(client, {
       clock,
       bytesPerSecond,
       settled: (entry, result) => transfer.settled(entry, result),

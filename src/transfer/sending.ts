@@ -1,7 +1,7 @@
 import { nextTurn } from "../io/turn.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { ConnectionEndedError } from "../io/peer.ts";
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import type { Result, TransferMessage } from "../proto/transfer/messages.ts";
 import {
   type LeafWork,
@@ -29,7 +29,9 @@ export interface SendingOptions {
   /** Bytes of leaves a second, on average. @default {Infinity} */
   readonly bytesPerSecond?: number | undefined;
   /** Is told what became of each entry. */
-  readonly settled?: ((entry: Entry, result: Result) => void) | undefined;
+  readonly settled?:
+    | ((entry: TransferEntry, result: Result) => void)
+    | undefined;
   /** Is told what cannot be sent at all. */
   readonly problem?: ((problem: ScanProblem) => void) | undefined;
 }

@@ -18,7 +18,7 @@ import { systemDisk } from "./disk.ts";
 import { ReceiverRole, type Role } from "./receiver_role.ts";
 import { SafeTree } from "./safe_tree.ts";
 import { Sending } from "./sending.ts";
-import { Transfer } from "./transfer.ts";
+import { RunningTransfer, type Transfer } from "./transfer.ts";
 import { TRANSFER_LIMITS, TransferError } from "./transfer_peer.ts";
 import { scanTree } from "./tree_scan.ts";
 
@@ -59,8 +59,6 @@ export interface ServeFilesOptions
   readonly clock?: Clock;
   /** The roads that endpoints take, for simulations. @default {systemTransports} */
   readonly transports?: Transports;
-  /** The folder, opened already; stays open when the server ends. */
-  readonly store?: DiskStore;
 }
 
 /** What is known of a connection. */
@@ -71,12 +69,20 @@ interface Guest {
 type FilePeer = Peer<TransferMessage, TransferMessage, Guest>;
 
 /** A server that files are sent to, and got from. Made by {@linkcode serveFiles}. */
-export class FileServer implements AsyncDisposable {
+export interface FileServer extends AsyncDisposable {
+  /** Where it listens. */
+  readonly endpoints: readonly string[];
+  /** The first endpoint. */
+  readonly endpoint: string;
+  /** Handles what was received, breaks off the rest, and closes the folder. */
+  drain(options?: DrainOptions): Promise<void>;
+}
+
+class StoreServer implements FileServer {
   readonly #server: Server<TransferMessage, TransferMessage, Guest>;
   readonly #close: () => void;
   #draining: Promise<void> | undefined;
 
-  /** Use {@linkcode serveFiles}. */
   constructor(
     server: Server<TransferMessage, TransferMessage, Guest>,
     close: () => void,
@@ -85,22 +91,18 @@ export class FileServer implements AsyncDisposable {
     this.#close = close;
   }
 
-  /** Where it listens. */
   get endpoints(): readonly string[] {
     return this.#server.endpoints;
   }
 
-  /** The first endpoint. */
   get endpoint(): string {
     return this.#server.endpoint;
   }
 
-  /** Handles what was received, breaks off the rest, and closes the folder. */
   drain(options: DrainOptions = {}): Promise<void> {
     return this.#draining ??= this.#server.drain(options).then(this.#close);
   }
 
-  /** Drains, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
@@ -139,33 +141,36 @@ export class FileServer implements AsyncDisposable {
 export async function serveFiles(
   options: ServeFilesOptions,
 ): Promise<FileServer> {
-  const store = options.store ?? DiskStore.open(options.directory);
-  const close = () => {
-    if (options.store === undefined) store.close();
-  };
+  const store = DiskStore.open(options.directory);
   try {
-    const server = await serve<TransferMessage, TransferMessage, Guest>({
-      ...options,
-      listen: options.listen,
-      wire: TRANSFER_WIRE,
-      limits: { ...TRANSFER_LIMITS, ...options.limits },
-      handler: {
-        open: () => ({ role: undefined }),
-        message: (peer, message) => take(peer, message, store, options),
-        invalid(peer, error) {
-          giveUp(peer, error);
-        },
-        close(peer, ending) {
-          const { role } = peer.state;
-          role?.close(ending.error ?? ending.reason ?? ending.cause);
-        },
-      },
-    });
-    return new FileServer(server, close);
+    return await serveStore(store, options);
   } catch (error) {
-    close();
+    store.close();
     throw error;
   }
+}
+
+/** The same for a folder that is open already; it is closed when the server has ended. */
+export async function serveStore(
+  store: DiskStore,
+  options: ServeFilesOptions,
+): Promise<FileServer> {
+  const server = await serve<TransferMessage, TransferMessage, Guest>({
+    ...options,
+    listen: options.listen,
+    wire: TRANSFER_WIRE,
+    limits: { ...TRANSFER_LIMITS, ...options.limits },
+    handler: {
+      open: () => ({ role: undefined }),
+      message: (peer, message) => take(peer, message, store, options),
+      invalid: giveUp,
+      close(peer, ending) {
+        const { role } = peer.state;
+        role?.close(ending.error ?? ending.reason ?? ending.cause);
+      },
+    },
+  });
+  return new StoreServer(server, () => store.close());
 }
 
 function take(
@@ -218,7 +223,7 @@ function begin(
   }
   peer.send({ type: "welcome", version });
   const clock = options.clock ?? systemClock;
-  const transfer = new Transfer(
+  const transfer = new RunningTransfer(
     clock,
     (transfer) =>
       verb === "send"
@@ -231,7 +236,7 @@ function begin(
 
 function receiveTree(
   peer: FilePeer,
-  transfer: Transfer,
+  transfer: RunningTransfer,
   store: DiskStore,
   options: ServeFilesOptions,
 ): Promise<void> {
@@ -243,7 +248,7 @@ function receiveTree(
 
 async function sendTree(
   peer: FilePeer,
-  transfer: Transfer,
+  transfer: RunningTransfer,
   { verb, path }: TransferMessage & { type: "open" },
   options: ServeFilesOptions,
 ): Promise<void> {

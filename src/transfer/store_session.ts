@@ -1,5 +1,5 @@
-import type { Entry } from "../proto/transfer/entry.ts";
-import type { Outcome, Result } from "../proto/transfer/messages.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
+import type { Result, TransferOutcome } from "../proto/transfer/messages.ts";
 import type { Found } from "../proto/transfer/receiver_machine.ts";
 import { LEAF_BYTES, leafHash, sameHash } from "../proto/transfer/tree.ts";
 import { type DiskFile, lookAt, writeAll } from "./disk.ts";
@@ -30,7 +30,7 @@ interface OpenFile {
 /** A whole small file, written and not yet at its place. */
 interface WrittenFile {
   readonly index: number;
-  readonly entry: Entry;
+  readonly entry: TransferEntry;
   readonly temporary: string;
   readonly file: DiskFile;
 }
@@ -44,7 +44,7 @@ export class StoreSession {
   readonly #tree: SafeTree;
   readonly #claims = new Set<string>();
   /** Directories and links, to be finished in the end. */
-  readonly #later: { index: number; entry: Entry }[] = [];
+  readonly #later: { index: number; entry: TransferEntry }[] = [];
   #open: OpenFile | undefined;
   #batch: WrittenFile[] = [];
   #syncMs = 0;
@@ -62,7 +62,7 @@ export class StoreSession {
   }
 
   /** Looks what is there of an entry, and makes directories. */
-  examine(index: number, entry: Entry): Found {
+  examine(index: number, entry: TransferEntry): Found {
     try {
       return this.#examine(index, entry);
     } catch (error) {
@@ -70,7 +70,7 @@ export class StoreSession {
     }
   }
 
-  #examine(index: number, entry: Entry): Found {
+  #examine(index: number, entry: TransferEntry): Found {
     const { path, kind, mode } = entry;
     if (kind === "directory") {
       this.#tree.makeDirectory(entry);
@@ -95,7 +95,7 @@ export class StoreSession {
   }
 
   /** What was received of a file before; from now on no other connection writes it. */
-  #claim({ path, size, mtimeMs }: Entry): Found {
+  #claim({ path, size, mtimeMs }: TransferEntry): Found {
     const { claimed } = this.#store;
     if (claimed.has(path)) {
       const detail = `"${path}" is being received from another sender`;
@@ -116,7 +116,12 @@ export class StoreSession {
   }
 
   /** Writes a verified leaf of a file of several. When this returns, it is there even if the process is killed. */
-  write(entry: Entry, leaf: number, hash: Uint8Array, data: Uint8Array): void {
+  write(
+    entry: TransferEntry,
+    leaf: number,
+    hash: Uint8Array,
+    data: Uint8Array,
+  ): void {
     const open = this.#open ??= this.#openFile(entry);
     const offset = leaf * LEAF_BYTES;
     if (!sameHash(hash, ZERO_LEAF) || offset < open.writtenBefore) {
@@ -131,7 +136,7 @@ export class StoreSession {
     this.#syncSometimes(open);
   }
 
-  #openFile(entry: Entry): OpenFile {
+  #openFile(entry: TransferEntry): OpenFile {
     const { path, size, mtimeMs, mode } = entry;
     const store = this.#store;
     let journaled = store.partial(path);
@@ -172,7 +177,7 @@ export class StoreSession {
   }
 
   /** Puts a file whose data is complete and proven to its place. */
-  async commit(index: number, entry: Entry): Promise<Result> {
+  async commit(index: number, entry: TransferEntry): Promise<Result> {
     try {
       const open = this.#open ??= this.#openFile(entry);
       await open.syncing;
@@ -193,7 +198,7 @@ export class StoreSession {
     }
   }
 
-  #install(temporary: string, entry: Entry, file: DiskFile): void {
+  #install(temporary: string, entry: TransferEntry, file: DiskFile): void {
     const { umask, disk } = this.#store;
     const path = this.#store.temporary(temporary);
     const mode = entry.mode & 0o777;
@@ -205,7 +210,7 @@ export class StoreSession {
   }
 
   /** Writes a small file; {@linkcode StoreSession.flush} puts it to its place. */
-  put(index: number, entry: Entry, data: Uint8Array): void {
+  put(index: number, entry: TransferEntry, data: Uint8Array): void {
     const journaled = this.#store.partial(entry.path);
     if (journaled !== undefined) this.#store.forget(journaled);
     const temporary = this.#store.newName();
@@ -276,7 +281,7 @@ export class StoreSession {
     return results;
   }
 
-  #syncParents(entries: readonly Entry[]): void {
+  #syncParents(entries: readonly TransferEntry[]): void {
     for (const parent of new Set(entries.map(({ path }) => parentOf(path)))) {
       this.#store.disk.syncDirectory(this.#tree.locate(parent));
     }
@@ -300,10 +305,13 @@ export class StoreSession {
   }
 
   /** Makes links, and sets modes and times of directories, the deepest first. */
-  finish(outcome: (index: number) => Outcome | undefined): Result[] {
+  finish(outcome: (index: number) => TransferOutcome | undefined): Result[] {
     this.#tree.forget();
     const results: Result[] = [];
-    const pass = (kind: Entry["kind"], work: (entry: Entry) => void): void => {
+    const pass = (
+      kind: TransferEntry["kind"],
+      work: (entry: TransferEntry) => void,
+    ): void => {
       for (const { index, entry } of this.#later.toReversed()) {
         if (entry.kind !== kind || outcome(index) !== undefined) continue;
         try {
@@ -319,7 +327,7 @@ export class StoreSession {
     return results;
   }
 
-  #makeLink(entry: Entry): void {
+  #makeLink(entry: TransferEntry): void {
     this.#tree.checkParents(entry.path);
     const place = this.#tree.locate(entry.path);
     if (isLinkTo(place, entry.target)) return;
@@ -328,7 +336,7 @@ export class StoreSession {
     this.#syncParents([entry]);
   }
 
-  #finishDirectory(entry: Entry): void {
+  #finishDirectory(entry: TransferEntry): void {
     const { disk } = this.#store;
     this.#tree.checkParents(entry.path);
     const place = this.#tree.locate(entry.path);
@@ -362,7 +370,7 @@ function syncNow(file: DiskFile): void {
   file.syncDataSync();
 }
 
-function setTimes(file: DiskFile, { mtimeMs }: Entry): void {
+function setTimes(file: DiskFile, { mtimeMs }: TransferEntry): void {
   const time = new Date(mtimeMs);
   file.utimeSync(time, time);
 }
@@ -383,7 +391,9 @@ function closeQuietly(file: DiskFile): void {
   }
 }
 
-function placeFailure(error: unknown): { outcome: Outcome; detail: string } {
+function placeFailure(
+  error: unknown,
+): { outcome: TransferOutcome; detail: string } {
   return error instanceof PlaceError
     ? { outcome: "refused", detail: error.message }
     : diskFailure(error);

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from "../io/clock.ts";
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import { noCounts, type TransferCounts } from "../proto/transfer/counts.ts";
-import type { Outcome, Result } from "../proto/transfer/messages.ts";
+import type { Result, TransferOutcome } from "../proto/transfer/messages.ts";
 import type { ScanProblem } from "./tree_scan.ts";
 
 /** How far a transfer is. */
@@ -19,7 +19,7 @@ export interface TransferProblem {
   /** Its path in the tree, or on the sender's machine if it never got into the tree. */
   readonly path: string;
   /** What became of it. */
-  readonly outcome: Outcome;
+  readonly outcome: TransferOutcome;
   /** More, in words for a person; they may be the peer's. */
   readonly detail: string;
 }
@@ -35,10 +35,19 @@ const PROGRESS_MS = 100;
 
 /**
  * A transfer under way. A loop over it yields its progress, ten times a second, until it ends; `summary` tells what it
- * came to, and rejects if it broke off.
+ * came to.
  */
-export class Transfer implements AsyncIterable<TransferProgress> {
+export interface Transfer extends AsyncIterable<TransferProgress> {
   /** What it came to. Rejects if it broke off; started again, it then goes on where it was. */
+  readonly summary: Promise<TransferSummary>;
+  /** How far it is. */
+  readonly progress: TransferProgress;
+  /** What did not arrive, so far. */
+  readonly problems: readonly TransferProblem[];
+}
+
+/** A transfer, as those see it who do its work. */
+export class RunningTransfer implements Transfer {
   readonly summary: Promise<TransferSummary>;
   readonly #clock: Clock;
   readonly #startedMs: number;
@@ -46,8 +55,11 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   readonly #done = new AbortController();
   #counts: Readonly<TransferCounts> = noCounts();
 
-  /** Made by `sendFiles` and its like: does `work`, which resolves when everything is settled. */
-  constructor(clock: Clock, work: (transfer: Transfer) => Promise<void>) {
+  /** Does `work`, which resolves when everything is settled. */
+  constructor(
+    clock: Clock,
+    work: (transfer: RunningTransfer) => Promise<void>,
+  ) {
     this.#clock = clock;
     this.#startedMs = clock.now();
     this.summary = new Promise<void>((resolve) => resolve(work(this)))
@@ -57,7 +69,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.summary.catch(() => {});
   }
 
-  /** How far it is. */
   get progress(): TransferProgress {
     const counts = this.#counts;
     const elapsedMs = this.#clock.now() - this.#startedMs;
@@ -72,7 +83,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     };
   }
 
-  /** What did not arrive, so far. */
   get problems(): readonly TransferProblem[] {
     return this.#problems;
   }
@@ -83,7 +93,7 @@ export class Transfer implements AsyncIterable<TransferProgress> {
   }
 
   /** Notes what became of an entry. */
-  settled({ path }: Entry, { outcome, detail }: Result): void {
+  settled({ path }: TransferEntry, { outcome, detail }: Result): void {
     if (outcome === "stored" || outcome === "present") return;
     this.#problems.push({ path, outcome, detail });
   }
@@ -93,7 +103,6 @@ export class Transfer implements AsyncIterable<TransferProgress> {
     this.#problems.push({ path: local, outcome: "unreadable", detail: reason });
   }
 
-  /** Its progress, until it ends. */
   async *[Symbol.asyncIterator](): AsyncIterator<TransferProgress> {
     const { signal } = this.#done;
     while (!signal.aborted) {

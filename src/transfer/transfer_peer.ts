@@ -19,7 +19,24 @@ export const TRANSFER_LIMITS: ConnectionLimits = {
   slowBytes: 1024 * 1024,
 };
 
-/** The other side gave a transfer up, and said why. */
+/**
+ * A transfer was given up, by the other side or because of it.
+ *
+ * @example Usage
+ * ```ts
+ * import { sendFiles, serveFiles, TransferError } from "../../mod.ts";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const directory = await Deno.makeTempDir({ dir: "/tmp" });
+ * await using server = await serveFiles({
+ *   directory,
+ *   listen: "memory:museum",
+ *   takes: false,
+ * });
+ * const { summary } = sendFiles({ paths: ["mod.ts"], to: server.endpoint });
+ * await assertRejects(() => summary, TransferError, "it is not allowed");
+ * ```
+ */
 export class TransferError extends Error {
   /** The name that stack traces show. */
   override readonly name = "TransferError";

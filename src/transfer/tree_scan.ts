@@ -1,10 +1,10 @@
-import type { Entry } from "../proto/transfer/entry.ts";
+import type { TransferEntry } from "../proto/transfer/entry.ts";
 import { RESERVED_NAME } from "../proto/transfer/path.ts";
 
 /** An entry of a tree, and where it is on this machine. */
 export interface ScannedEntry {
   /** The entry. */
-  readonly entry: Entry;
+  readonly entry: TransferEntry;
   /** Its path on this machine. */
   readonly local: string;
 }
@@ -38,7 +38,7 @@ function* scan(
   local: string,
   path: string,
 ): Generator<ScannedEntry | ScanProblem> {
-  let scanned: Entry | undefined;
+  let scanned: TransferEntry | undefined;
   try {
     scanned = describe(local, path);
   } catch (error) {
@@ -71,7 +71,7 @@ function* scanDirectory(
 }
 
 /** What is at `local`; undefined for a device, a pipe or a socket. */
-function describe(local: string, path: string): Entry | undefined {
+function describe(local: string, path: string): TransferEntry | undefined {
   const info = Deno.lstatSync(local);
   const kind = info.isFile
     ? "file"

@@ -197,7 +197,7 @@ Deno.test("RFC 4787 REQ-14: fragments pass, in order and out of order", () => {
   for (const order of [[0, 1, 2], [2, 1, 0], [1, 0, 2]]) {
     const test = new TestNat();
     const fragments = (
-      bytes: Uint8Array,
+      bytes: Uint8Array<ArrayBuffer>,
     ) => [...fragmentIpv4(Ipv4Packet.parse(bytes)!, 400)];
     const outward = fragments(udp(`${A}:5000`, `${SERVER}:1`, { payload }));
     assertEquals(

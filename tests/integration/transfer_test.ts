@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../src/client/connect.ts";
 import { seededRandom } from "../../src/bytes/random.ts";
-import type { Entry } from "../../src/proto/transfer/entry.ts";
+import type { TransferEntry } from "../../src/proto/transfer/entry.ts";
 import {
   TRANSFER_WIRE,
   type TransferMessage,
@@ -15,6 +15,7 @@ import {
   type FileServer,
   serveFiles,
   type ServeFilesOptions,
+  serveStore,
 } from "../../src/transfer/serve_files.ts";
 import { sha256 } from "../../src/transfer/sha256.ts";
 import type { Transfer } from "../../src/transfer/transfer.ts";
@@ -147,7 +148,7 @@ async function forge(
   return answers.slice(1);
 }
 
-function entry(path: string, more: Partial<Entry> = {}): Entry {
+function entry(path: string, more: Partial<TransferEntry> = {}): TransferEntry {
   return { path, kind: "file", mode: 0o644, mtimeMs: 1, size: 1, ...more };
 }
 
@@ -415,8 +416,11 @@ Deno.test("a full disk is told of, and what was received stays for the next try"
   Deno.writeFileSync(`${source}/a`, randomBytes(6 * LEAF_BYTES, random));
   Deno.writeFileSync(`${source}/b`, randomBytes(1000, random));
   const room = { bytes: 4 * LEAF_BYTES };
-  using store = DiskStore.open(target, { disk: smallDisk(room) });
-  await using server = await receive(target, { store });
+  const store = DiskStore.open(target, { disk: smallDisk(room) });
+  await using server = await serveStore(store, {
+    directory: target,
+    listen: "tcp://127.0.0.1:0",
+  });
   const send = () =>
     sendFiles({ paths: [`${source}/`], to: server.endpoint }).summary;
   const first = await send();

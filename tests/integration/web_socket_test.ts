@@ -318,6 +318,25 @@ Deno.test("a ws server refuses lengths that no sender writes", async () => {
   assertEquals(code, 1002);
 });
 
+Deno.test("a ws server does not wait for ever for the rest of a frame", async () => {
+  const { code, ending } = await refused(
+    { limits: { frameMs: 60 } },
+    [],
+    (raw) => raw.send({ opcode: TEXT, length: 90_000, payload: "endless" }),
+  );
+  assertEquals([code, ending.cause], [1008, "timed out"]);
+  assertStringIncludes(ending.reason ?? "", "not whole within 60 ms");
+});
+
+Deno.test("a ws server refuses a second upgrade on the same connection", async () => {
+  const { code, ending } = await refused(
+    {},
+    [],
+    (raw) => raw.write(utf8(request({}))),
+  );
+  assertEquals([code, ending.cause], [1002, "limit"]);
+});
+
 Deno.test("a ws server refuses fragments that come to too much", async () => {
   const { code } = await refused({}, [], async (raw) => {
     await raw.send({ opcode: TEXT, fin: false, payload: "x".repeat(60_000) });
@@ -402,11 +421,11 @@ Deno.test("a ws server does not wait long for an answer to its Close", async () 
 });
 
 Deno.test("a ws server notices a peer that sleeps, and keeps one that answers pings", async () => {
-  await using harness = await start({ webSocket: { pingMs: 40 } });
+  await using harness = await start({ webSocket: { pingMs: 250 } });
   using asleep = await RawWebSocket.connect(harness.to);
   using awake = await RawWebSocket.connect(harness.to);
   const answering = (async () => {
-    for (let pongs = 0; pongs < 5; pongs++) {
+    for (let pongs = 0; pongs < 3; pongs++) {
       const ping = await awake.receive();
       assertEquals(ping?.opcode, PING);
       await awake.send({ opcode: PONG, payload: ping!.payload });
@@ -414,7 +433,7 @@ Deno.test("a ws server notices a peer that sleeps, and keeps one that answers pi
   })();
   const ending = await harness.ending();
   assertEquals(ending.cause, "timed out");
-  assertEquals(ending.reason, "no answer to a ping for 40 ms");
+  assertEquals(ending.reason, "no answer to a ping for 250 ms");
   await answering;
   assertEquals((await asleep.receive())?.opcode, PING);
   assertEquals(harness.server.peers.size, 1);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { connect, EndpointError, inOrder, lines, text } from "../../mod.ts";
 import { isInstalled } from "../support/installed.ts";
 import { Program } from "../support/program.ts";
-import { within } from "../support/wait.ts";
+import { turns, within } from "../support/wait.ts";
 
 const ignore = !await isInstalled("websocketd", "--version");
 
@@ -13,26 +13,47 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+/** Starts websocketd, and waits until it listens: what it prints comes before that. */
+async function start(
+  ...args: string[]
+): Promise<AsyncDisposable & { to: string }> {
+  const port = freePort();
+  const program = Program.start([
+    "websocketd",
+    "--address=127.0.0.1",
+    `--port=${port}`,
+    ...args,
+  ]);
+  let listens = false;
+  const dialling = (async () => {
+    while (!listens) {
+      try {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        listens = true;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+        await turns();
+      }
+    }
+  })();
+  await within("websocketd", dialling);
+  return {
+    to: `ws://127.0.0.1:${port}/`,
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+  };
+}
+
 Deno.test({
   name: "a program behind websocketd talks with our client in both directions",
   ignore,
   async fn() {
-    const port = freePort();
-    await using websocketd = Program.start([
-      "websocketd",
-      "--address=127.0.0.1",
-      `--port=${port}`,
+    await using websocketd = await start(
       "sh",
       "-c",
       'echo welcome; while read -r line; do echo "$line!"; done',
-    ]);
-    await websocketd.until(
-      "its start",
-      () => `${websocketd.output}${websocketd.errors}`.includes("Starting"),
     );
-    const to = `ws://127.0.0.1:${port}/`;
     await using client = await connect({
-      to,
+      to: websocketd.to,
       wire: lines(text()),
       correlate: inOrder(),
     });
@@ -47,20 +68,12 @@ Deno.test({
   name: "websocketd refuses our client when its program is told to",
   ignore,
   async fn() {
-    const port = freePort();
-    await using websocketd = Program.start([
-      "websocketd",
-      "--address=127.0.0.1",
-      `--port=${port}`,
+    await using websocketd = await start(
       "--origin=https://elsewhere.example",
       "cat",
-    ]);
-    await websocketd.until(
-      "its start",
-      () => `${websocketd.output}${websocketd.errors}`.includes("Starting"),
     );
     const failure = await connect({
-      to: `ws://127.0.0.1:${port}/`,
+      to: websocketd.to,
       wire: lines(text()),
       webSocket: { headers: { origin: "https://evil.example" } },
     }).catch((error) => error);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import { seededRandom } from "../../src/bytes/random.ts";
 import { RemoteProtocolError } from "../../src/proto/errors.ts";
-import type { Entry } from "../../src/proto/transfer/entry.ts";
+import type { TransferEntry } from "../../src/proto/transfer/entry.ts";
 import {
   JOURNAL_MAGIC,
   PartialFile,
@@ -84,7 +84,7 @@ class MemoryStore {
 /** Files of the sender, by path. */
 type Source = ReadonlyMap<string, Uint8Array>;
 
-function entriesOf(source: Source): Entry[] {
+function entriesOf(source: Source): TransferEntry[] {
   return Array.from(source, ([path, { length: size }]) => ({
     path,
     kind: "file",

@@ -167,7 +167,8 @@ function parseRoute(
   };
 }
 
-function tell(event: ProxyEvent, output: Output): void {
+/** Prints what a proxy tells. */
+export function tell(event: ProxyEvent, output: Output): void {
   switch (event.type) {
     case "relayed":
       return output.print(accessLine(event.access), accessRecord(event.access));
@@ -192,7 +193,8 @@ function tell(event: ProxyEvent, output: Output): void {
   }
 }
 
-function accessLine(access: ProxyAccess): string {
+/** A line of an access log. */
+export function accessLine(access: ProxyAccess): string {
   const { request, to, bytesIn, bytesOut, durationMs, ending } = access;
   const seconds = (durationMs / 1000).toFixed(3);
   return `${addressText(request.source)} -> ${to} in ${
@@ -200,7 +202,8 @@ function accessLine(access: ProxyAccess): string {
   } out ${formatBytes(bytesOut)} ${seconds} s ${ending}`;
 }
 
-function accessRecord(access: ProxyAccess): Record<string, unknown> {
+/** The same for programs. */
+export function accessRecord(access: ProxyAccess): Record<string, unknown> {
   const { request, error: _, ...rest } = access;
   const { source, destination, hello } = request;
   return {
@@ -214,7 +217,8 @@ function accessRecord(access: ProxyAccess): Record<string, unknown> {
   };
 }
 
-function addressText(address: ProxyAddress | undefined): string {
+/** An address of a request. */
+export function addressText(address: ProxyAddress | undefined): string {
   if (address === undefined) return "unknown";
   return "path" in address
     ? `unix:${address.path}`

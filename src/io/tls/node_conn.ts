@@ -4,7 +4,7 @@ import type { PeerIdentity } from "../peer_identity.ts";
 import type { Conn } from "../transport.ts";
 
 /** Decrypted bytes that a connection holds before it stops the kernel from handing it more. */
-const STOP_READING_BYTES = 64 * 1024;
+const STOP_READING_BYTES = 256 * 1024;
 /** Decrypted bytes that a connection may hold at all: reached only where the runtime lets nobody stop it. */
 export const MAX_HELD_BYTES = 4 * 1024 * 1024;
 
@@ -156,8 +156,7 @@ export class NodeTlsConn implements Conn {
     if (this.#tls === undefined) {
       return this.shake().then(() => this.read(into));
     }
-    const first = this.#chunks[0];
-    if (first !== undefined) return Promise.resolve(this.#take(first, into));
+    if (this.#held > 0) return Promise.resolve(this.#take(into));
     if (this.#ended) return Promise.resolve(null);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#into = into;
@@ -165,11 +164,24 @@ export class NodeTlsConn implements Conn {
     return this.#reading.promise;
   }
 
-  #take(first: Uint8Array, into: Uint8Array): number {
-    const count = Math.min(into.length, first.length);
-    into.set(count === first.length ? first : first.subarray(0, count));
-    if (count === first.length) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(count);
+  #take(into: Uint8Array): number {
+    const chunks = this.#chunks;
+    let count = 0;
+    let whole = 0;
+    while (whole < chunks.length && count < into.length) {
+      const chunk = chunks[whole]!;
+      const room = into.length - count;
+      if (chunk.length > room) {
+        into.set(chunk.subarray(0, room), count);
+        chunks[whole] = chunk.subarray(room);
+        count += room;
+      } else {
+        into.set(chunk, count);
+        count += chunk.length;
+        whole++;
+      }
+    }
+    chunks.splice(0, whole);
     this.#held -= count;
     if (this.#stopped && this.#held === 0) {
       this.#stopped = false;

@@ -54,9 +54,11 @@ export function handshake(
     clearTimeout(parting);
     done.reject(tlsError(failure, peer));
   };
-  let parting: number | undefined;
+  let parting: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
   const failed = (error: unknown) => {
     failure ??= error;
+    if (isOver) return;
     // The peer is told why by an alert, which is on its way; then the socket closes.
     parting ??= setTimeout(fail, ALERT_MS);
   };
@@ -76,6 +78,7 @@ export function handshake(
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted) abort();
   return done.promise.finally(() => {
+    isOver = true;
     clearTimeout(parting);
     socket.off("end", left);
     socket.off("close", left);

@@ -3,14 +3,14 @@ import { type FieldReader, malformed, writeInt, writeText } from "./fields.ts";
 import { HASH_BYTES } from "./tree.ts";
 
 /** What an entry of a tree is. */
-export type EntryKind = "file" | "directory" | "symlink";
+export type TransferEntryKind = "file" | "directory" | "symlink";
 
 /** A file, directory or symbolic link of a tree that is sent. */
-export interface Entry {
+export interface TransferEntry {
   /** Where it is, below the folder of the receiver, its names separated by slashes. */
   readonly path: string;
   /** What it is. */
-  readonly kind: EntryKind;
+  readonly kind: TransferEntryKind;
   /** Permission bits, such as 0o644. */
   readonly mode: number;
   /** Time of the last change, in whole milliseconds since 1970. */
@@ -24,13 +24,13 @@ export interface Entry {
 }
 
 /** By their number on the wire. */
-const KINDS: readonly EntryKind[] = ["file", "directory", "symlink"];
+const KINDS: readonly TransferEntryKind[] = ["file", "directory", "symlink"];
 const HAS_ROOT = 0x80;
 /** The largest file: its leaves are counted in 32 bits. */
 export const MAX_FILE_BYTES: number = 2 ** 50;
 
 /** Appends an entry. */
-export function writeEntry(entry: Entry, writer: ByteWriter): void {
+export function writeEntry(entry: TransferEntry, writer: ByteWriter): void {
   const { path, kind, mode, mtimeMs, size, target, root } = entry;
   writer.u8(KINDS.indexOf(kind) | (root === undefined ? 0 : HAS_ROOT));
   writer.u16(mode);
@@ -46,7 +46,7 @@ export function writeEntry(entry: Entry, writer: ByteWriter): void {
  *
  * @throws {RemoteProtocolError} If it is none.
  */
-export function readEntry(reader: FieldReader): Entry {
+export function readEntry(reader: FieldReader): TransferEntry {
   const head = reader.u8();
   const kind = KINDS[head & ~HAS_ROOT];
   if (kind === undefined) throw malformed(`no entry is of kind ${head}`);
@@ -55,7 +55,9 @@ export function readEntry(reader: FieldReader): Entry {
   const path = reader.text();
   const size = kind === "file" ? reader.size() : 0;
   if (size > MAX_FILE_BYTES) throw malformed(`a file of ${size} bytes`);
-  const entry: { -readonly [Name in keyof Entry]: Entry[Name] } = {
+  const entry: {
+    -readonly [Name in keyof TransferEntry]: TransferEntry[Name];
+  } = {
     path,
     kind,
     mode: mode & 0o7777,

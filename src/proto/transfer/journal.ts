@@ -1,5 +1,5 @@
 import { crc32c } from "../../bytes/crc32c.ts";
-import { ByteWriter } from "../../bytes/writer.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
 import { FieldReader, writeInt, writeText } from "./fields.ts";
 import { HASH_BYTES, leafCount } from "./tree.ts";
 import type { VerifiedLeaves } from "./receiver_machine.ts";

@@ -1,5 +1,5 @@
 import { RemoteProtocolError } from "../errors.ts";
-import type { Entry } from "./entry.ts";
+import type { TransferEntry } from "./entry.ts";
 import { collisionKey, MAX_PATH_BYTES, pathFault } from "./path.ts";
 
 /** Entries of a tree that a receiver takes unless told otherwise. */
@@ -32,7 +32,7 @@ export class Manifest {
    *
    * @throws {RemoteProtocolError} If there are too many.
    */
-  fault(entry: Entry): string | undefined {
+  fault(entry: TransferEntry): string | undefined {
     if (++this.#count > this.#maxEntries) {
       throw new RemoteProtocolError(
         "too_complex",

@@ -2,7 +2,7 @@ import type { ByteWriter } from "../../bytes/writer.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Wire } from "../framing/framing.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
-import { type Entry, readEntry, writeEntry } from "./entry.ts";
+import { readEntry, type TransferEntry, writeEntry } from "./entry.ts";
 import { FieldReader, malformed, writeInt, writeText } from "./fields.ts";
 import { HASH_BYTES, LEAF_BYTES } from "./tree.ts";
 
@@ -13,7 +13,7 @@ export const TRANSFER_VERSION = 1;
 export type TransferVerb = "send" | "get" | "list";
 
 /** What became of an entry. */
-export type Outcome =
+export type TransferOutcome =
   /** It is there, proven and on disk. */
   | "stored"
   /** It was there before: same kind, size and time. */
@@ -43,7 +43,7 @@ export interface Result {
   /** Number of the entry. */
   readonly index: number;
   /** What became of it. */
-  readonly outcome: Outcome;
+  readonly outcome: TransferOutcome;
   /** More, in words for a person; may be empty. */
   readonly detail: string;
 }
@@ -72,7 +72,7 @@ export type TransferMessage =
     readonly path: string;
   }
   | { readonly type: "welcome"; readonly version: number }
-  | { readonly type: "entries"; readonly entries: readonly Entry[] }
+  | { readonly type: "entries"; readonly entries: readonly TransferEntry[] }
   | {
     readonly type: "listed";
     /** How many entries there were. */
@@ -132,7 +132,7 @@ const TYPES: readonly TransferMessage["type"][] = [
 ];
 const VERBS: readonly TransferVerb[] = ["send", "get", "list"];
 const NEEDS: readonly Need[] = ["nothing", "data"];
-const OUTCOMES: readonly Outcome[] = [
+const OUTCOMES: readonly TransferOutcome[] = [
   "stored",
   "present",
   "refused",

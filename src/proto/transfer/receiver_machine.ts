@@ -1,14 +1,14 @@
 import { ByteWriter } from "../../bytes/writer.ts";
 import { noCounts, type TransferCounts } from "./counts.ts";
 import { RemoteProtocolError } from "../errors.ts";
-import type { Entry } from "./entry.ts";
+import type { TransferEntry } from "./entry.ts";
 import { Manifest } from "./manifest.ts";
 import {
   type LeafMessage,
-  type Outcome,
   PAGE_BYTES,
   type Result,
   type TransferMessage,
+  type TransferOutcome,
 } from "./messages.ts";
 import {
   HASH_BYTES,
@@ -37,7 +37,7 @@ export type Found =
   /** It cannot be made. */
   | {
     readonly type: "refused";
-    readonly outcome: Outcome;
+    readonly outcome: TransferOutcome;
     readonly detail: string;
   };
 
@@ -47,13 +47,13 @@ export type ReceiverAction =
   | {
     readonly type: "examine";
     readonly index: number;
-    readonly entries: readonly Entry[];
+    readonly entries: readonly TransferEntry[];
   }
   /** Write a verified leaf of a file of several, and tell {@linkcode ReceiverMachine.settled}. */
   | {
     readonly type: "write";
     readonly index: number;
-    readonly entry: Entry;
+    readonly entry: TransferEntry;
     readonly leaf: number;
     readonly hash: Uint8Array;
     readonly data: Uint8Array;
@@ -62,20 +62,20 @@ export type ReceiverAction =
   | {
     readonly type: "store";
     readonly index: number;
-    readonly entry: Entry;
+    readonly entry: TransferEntry;
     readonly data: Uint8Array;
   }
   /** Put a file whose data is complete and proven to its place, and tell the result. */
   | {
     readonly type: "commit";
     readonly index: number;
-    readonly entry: Entry;
+    readonly entry: TransferEntry;
   }
   /** Let go of a file that the sender gave up; if `discard`, what is there of it is of no use. */
   | {
     readonly type: "release";
     readonly index: number;
-    readonly entry: Entry;
+    readonly entry: TransferEntry;
     readonly discard: boolean;
   }
   /** Everything was sent: make links, set times of directories, and tell {@linkcode ReceiverMachine.finish}. */
@@ -94,7 +94,7 @@ export interface ReceiverOptions {
 /** The file that is being received. */
 interface OpenFile {
   readonly index: number;
-  readonly entry: Entry;
+  readonly entry: TransferEntry;
   readonly leaves: VerifiedLeaves | undefined;
   readonly tree: TreeHash;
 }
@@ -117,14 +117,14 @@ const PAGE_HASHES = PAGE_BYTES / HASH_BYTES;
 export class ReceiverMachine {
   readonly #output: TransferMessage[] = [];
   /** The tree, as far as it was announced. */
-  readonly entries: Entry[] = [];
+  readonly entries: TransferEntry[] = [];
   /** How far it is. */
   readonly counts: TransferCounts = noCounts();
   /** All entries were announced. */
   listed = false;
   readonly #sha256: Sha256;
   readonly #manifest: Manifest;
-  readonly #outcomes: (Outcome | undefined)[] = [];
+  readonly #outcomes: (TransferOutcome | undefined)[] = [];
   /** Files whose data is to come, with what of it is there. */
   readonly #wanted = new Map<number, VerifiedLeaves | undefined>();
   #results: Result[] = [];
@@ -141,7 +141,7 @@ export class ReceiverMachine {
   }
 
   /** What became of an entry; undefined while that is open. */
-  outcome(index: number): Outcome | undefined {
+  outcome(index: number): TransferOutcome | undefined {
     return this.#outcomes[index];
   }
 
@@ -198,7 +198,7 @@ export class ReceiverMachine {
     }
   }
 
-  #announce(entries: readonly Entry[]): ReceiverAction | undefined {
+  #announce(entries: readonly TransferEntry[]): ReceiverAction | undefined {
     if (this.listed) throw outOfStep("the tree is complete");
     const index = this.entries.length;
     for (const entry of entries) {
@@ -214,7 +214,7 @@ export class ReceiverMachine {
    *
    * @throws {RemoteProtocolError} If there are more entries than allowed.
    */
-  fault(entry: Entry): string | undefined {
+  fault(entry: TransferEntry): string | undefined {
     return this.#manifest.fault(entry);
   }
 
@@ -243,7 +243,7 @@ export class ReceiverMachine {
     }
   }
 
-  #tellHeld(index: number, entry: Entry, leaves: VerifiedLeaves): void {
+  #tellHeld(index: number, entry: TransferEntry, leaves: VerifiedLeaves): void {
     const count = leafCount(entry.size);
     const page = new ByteWriter();
     let from = 0;
@@ -296,7 +296,7 @@ export class ReceiverMachine {
   }
 
   /** Opens a file, and takes the hashes of leaves that are there into its tree until `leaf`. */
-  #fill(index: number, entry: Entry, leaf: number): OpenFile {
+  #fill(index: number, entry: TransferEntry, leaf: number): OpenFile {
     const leaves = this.#wanted.get(index);
     const tree = new TreeHash(this.#sha256);
     const open = this.#open ??= { index, entry, leaves, tree };
@@ -334,11 +334,11 @@ export class ReceiverMachine {
       : { type: "commit", index, entry };
   }
 
-  #isRoot({ root }: Entry, actual: Uint8Array): boolean {
+  #isRoot({ root }: TransferEntry, actual: Uint8Array): boolean {
     return root === undefined || sameHash(root, actual);
   }
 
-  #mismatch(index: number, entry: Entry): ReceiverAction {
+  #mismatch(index: number, entry: TransferEntry): ReceiverAction {
     const detail = "the hash of the whole is not the sender's";
     this.settle({ index, outcome: "mismatch", detail });
     if (leafCount(entry.size) === 1) this.settled();
@@ -355,7 +355,7 @@ export class ReceiverMachine {
     return { type: "release", index, entry, discard: outcome === "changed" };
   }
 
-  #file(index: number): Entry {
+  #file(index: number): TransferEntry {
     const entry = index < this.#examinedEntries
       ? this.entries[index]
       : undefined;

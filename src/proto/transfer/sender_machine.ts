@@ -1,12 +1,12 @@
 import { noCounts, type TransferCounts } from "./counts.ts";
 import { RemoteProtocolError } from "../errors.ts";
-import { type Entry, writeEntry } from "./entry.ts";
+import { type TransferEntry, writeEntry } from "./entry.ts";
 import {
   type LeafMessage,
-  type Outcome,
   PAGE_BYTES,
   type Result,
   type TransferMessage,
+  type TransferOutcome,
 } from "./messages.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import {
@@ -26,7 +26,7 @@ export interface LeafWork {
   /** Number of the entry. */
   readonly index: number;
   /** The file. */
-  readonly entry: Entry;
+  readonly entry: TransferEntry;
   /** Number of the leaf; 0 also for an empty file, which is only looked at. */
   readonly leaf: number;
   /** Where it begins. */
@@ -54,7 +54,7 @@ export class SenderMachine {
   /** What to send, in order; the driver empties it. */
   readonly output: TransferMessage[] = [];
   /** The tree. */
-  readonly entries: Entry[] = [];
+  readonly entries: TransferEntry[] = [];
   /** How far it is. */
   readonly counts: TransferCounts = noCounts();
   /** The receiver has said that everything is settled. */
@@ -71,7 +71,7 @@ export class SenderMachine {
   /** Entries whose data it wants. */
   readonly #wanted = new Set<number>();
   readonly #held = new Map<number, HeldLeaves[]>();
-  readonly #outcomes: (Outcome | undefined)[] = [];
+  readonly #outcomes: (TransferOutcome | undefined)[] = [];
   /** The file and leaf to read next. */
   #index = 0;
   #leaf = 0;
@@ -86,12 +86,12 @@ export class SenderMachine {
   }
 
   /** What became of an entry; undefined while that is open. */
-  outcome(index: number): Outcome | undefined {
+  outcome(index: number): TransferOutcome | undefined {
     return this.#outcomes[index];
   }
 
   /** Adds an entry to the tree; a directory comes before what is in it. */
-  add(entry: Entry): void {
+  add(entry: TransferEntry): void {
     this.entries.push(entry);
     this.counts.entries++;
     this.counts.bytes += entry.size;
@@ -180,7 +180,7 @@ export class SenderMachine {
     this.#wanted.delete(index);
   }
 
-  #entry(index: number): Entry {
+  #entry(index: number): TransferEntry {
     const entry = index < this.#paged ? this.entries[index] : undefined;
     if (entry === undefined) throw outOfStep(`there is no entry ${index}`);
     return entry;

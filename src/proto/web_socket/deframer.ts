@@ -107,16 +107,10 @@ export class WebSocketDeframer implements Deframer {
       const view = this.#viewOf(bytes);
       const first = bytes[at]!;
       const second = bytes[at + 1]!;
-      if (this.#isShort(first, second)) {
-        // Nearly all messages to a server: one masked frame of up to 125 bytes.
-        const start = at + 6;
-        const end = start + (second & 0x7f);
-        if (end <= to) {
-          const ascii = applyMask(view, bytes, start, end, at + 2);
-          return this.#whole(bytes, start, end, first, ascii);
-        }
-      }
-      this.#checkHeader(first, second);
+      // Most frames are a whole short message, and need no closer look.
+      const isPlain = (first === 0x82 || first === 0x81) &&
+        this.#opcode === 0 && second >= 0x80 === this.#masked;
+      if (!isPlain) this.#checkHeader(first, second);
       const headerBytes = headerLength(second);
       if (at + headerBytes > to) return -1;
       const length = payloadLength(view, at, second & 0x7f);
@@ -176,14 +170,6 @@ export class WebSocketDeframer implements Deframer {
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     }
     return this.#view;
-  }
-
-  /** Whether a frame needs no closer look than that it is whole. */
-  #isShort(first: number, second: number): boolean {
-    const length = second - 0x80;
-    return (first === 0x82 || first === 0x81) && this.#masked &&
-      this.#opcode === 0 && length >= 0 && length < 126 &&
-      length <= this.maxFrameBytes;
   }
 
   /** Refuses what no frame starts with, before its payload is there. */

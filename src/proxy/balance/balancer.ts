@@ -150,7 +150,7 @@ export class Balancer implements AsyncDisposable {
    * @throws {SyntaxError} If `to` is no endpoint.
    */
   add(target: string | BalanceTarget): void {
-    const added = readTarget(target);
+    const added = readTarget(target, this.#settings);
     refuseLoop(this.#listen, added.to);
     const backend = backendOptions(added);
     this.#change(new Map([[added.to, added]]), { type: "add", backend });
@@ -344,15 +344,20 @@ function addressOf(source: ProxyAddress | undefined): string | undefined {
   return source === undefined || "path" in source ? undefined : source.hostname;
 }
 
-function readTarget(target: string | BalanceTarget): BalanceTarget {
+function readTarget(
+  target: string | BalanceTarget,
+  { targetTls }: BalanceSettings,
+): BalanceTarget {
   const read = typeof target === "string" ? { to: target } : target;
-  return { ...read, to: formatEndpoint(parseEndpoint(read.to)) };
+  const to = formatEndpoint(parseEndpoint(read.to));
+  const tls = targetTls === undefined ? {} : { tls: targetTls };
+  return { ...tls, ...read, to };
 }
 
-function readTargets({ to }: BalanceSettings): Map<string, BalanceTarget> {
+function readTargets(settings: BalanceSettings): Map<string, BalanceTarget> {
   const targets = new Map<string, BalanceTarget>();
-  for (const one of to) {
-    const target = readTarget(one);
+  for (const one of settings.to) {
+    const target = readTarget(one, settings);
     if (targets.has(target.to)) {
       throw new RangeError(
         `Cannot balance: a backend is there twice: current value is ${target.to}`,

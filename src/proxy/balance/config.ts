@@ -81,7 +81,7 @@ const readTargetObject = object({
 });
 
 /** A backend, which is its endpoint alone if that says all. */
-const target: Reader<BalanceTarget> = (value) => {
+export const readTarget: Reader<BalanceTarget> = (value) => {
   if (!value.isObject) return { to: value.read(endpoint) };
   const { to, sendProxy, ...rest } = value.read(readTargetObject);
   if (to === undefined) throw value.fault(`the key "to" is missing`);
@@ -92,7 +92,7 @@ const target: Reader<BalanceTarget> = (value) => {
 const targets: Reader<BalanceTarget[]> = (value) => {
   const names = new Set<string>();
   return value.elements().map((element) => {
-    const read = element.read(target);
+    const read = element.read(readTarget);
     const to = formatEndpoint(parseEndpoint(read.to));
     if (names.has(to)) throw element.fault(`the backend ${to} is there twice`);
     names.add(to);

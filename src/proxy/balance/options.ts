@@ -4,6 +4,7 @@ import type {
   BackendOptions,
   BalanceMachineOptions,
 } from "../../proto/balance/options.ts";
+import type { ClientTlsOptions } from "../../io/tls/options.ts";
 import type { ProxyAccess, ProxyEvent, ProxyRequest } from "../events.ts";
 import type { ProxyOptions, ProxyTarget } from "../proxy_options.ts";
 
@@ -19,6 +20,8 @@ export interface BalanceSettings
   extends Omit<BalanceMachineOptions, "backends"> {
   /** The backends, as endpoint URLs or with options. */
   to: readonly (string | BalanceTarget)[];
+  /** What to trust and to show at backends with `tls` that say nothing of their own. */
+  targetTls?: ClientTlsOptions;
   /** How backends are checked; without it they are not. */
   check?: CheckSpec | undefined;
   /** Milliseconds that a check may take. @default {2_000} */

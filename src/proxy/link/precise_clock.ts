@@ -22,7 +22,7 @@ class PreciseClock implements Clock {
       if (performance.now() < timer.dueMs) return this.#arm(timer);
       this.#handles.delete(timer);
       timer.expired(performance.now());
-    }, Math.max(0, Math.ceil(waitMs)));
+    }, Math.max(0, Math.floor(waitMs)));
     this.#handles.set(timer, handle);
   }
 

@@ -17,6 +17,9 @@ export interface NatRoutesOptions {
 /** Where the numbers of our routing tables begin; the kernel's own are below. */
 const FIRST_TABLE = 20_000;
 
+/** Packets that wait in a TUN device until they are read. */
+const QUEUE_PACKETS = "4000";
+
 /** Before the main table's rule, 32766. */
 const RULE_PREFERENCE = "20000";
 
@@ -53,7 +56,12 @@ export async function setUpNatRoutes(
     await ip("link", "show", "dev", insideDevice);
     await ip("link", "show", "dev", outsideDevice);
     for (const tun of [insideTun, outsideTun]) {
-      await ip("link", "set", tun, "up");
+      // A long queue: packets are read in turns, between which many come. No IPv6: nobody would answer its router
+      // solicitations.
+      await ip(
+        ...["link", "set", tun, "up", "txqueuelen", QUEUE_PACKETS],
+        ...["addrgenmode", "none"],
+      );
       // Loose: what comes out of a TUN device has its source behind another one.
       await sysctl("-q", "-w", `net.ipv4.conf.${tun}.rp_filter=2`);
     }

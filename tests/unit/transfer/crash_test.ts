@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { seededRandom } from "../../../src/bytes/random.ts";
 import { DiskStore } from "../../../src/transfer/disk_store.ts";
 import { sendFiles } from "../../../src/transfer/send_files.ts";
-import { serveFiles } from "../../../src/transfer/serve_files.ts";
+import { serveFiles, serveStore } from "../../../src/transfer/serve_files.ts";
 import {
   assertSameTree,
   describeTree,
@@ -63,10 +63,8 @@ async function attempt(
     if (disk.dead) return 0;
     throw error;
   }
-  using _open = store;
-  await using server = await serveFiles({
+  await using server = await serveStore(store, {
     directory: target,
-    store,
     listen: "memory:crash",
   });
   const transfer = sendFiles({ paths: [`${source}/`], to: server.endpoint });

@@ -1,0 +1,22 @@
+import { pemCertificates, readTlsCertificate } from "./certificate.ts";
+import type { ServerTlsOptions } from "./options.ts";
+
+/** How long before its end a certificate is warned of, at most. */
+const SOON_MS = 30 * 24 * 60 * 60 * 1000;
+/** The share of its life that is left when a certificate is warned of: those that live for hours are renewed late. */
+const SOON_SHARE = 1 / 5;
+
+/** What is to be said of the certificates that a server shows and that end soon, or have ended. */
+export function expiryWarnings(tls: ServerTlsOptions, nowMs: number): string[] {
+  const shown = [tls, ...Object.values(tls.names ?? {})];
+  return shown.flatMap(({ cert }) => {
+    const [raw] = pemCertificates(cert);
+    if (raw === undefined) return [];
+    const { subject, notBefore, notAfter } = readTlsCertificate(raw);
+    const lifeMs = notAfter.getTime() - notBefore.getTime();
+    const leftMs = notAfter.getTime() - nowMs;
+    if (leftMs > Math.min(SOON_MS, lifeMs * SOON_SHARE)) return [];
+    const ends = leftMs > 0 ? "ends soon" : "has ended";
+    return [`The certificate ${subject} ${ends}: ${notAfter.toISOString()}`];
+  });
+}

@@ -1,0 +1,130 @@
+import { assertEquals } from "@std/assert";
+import { seededRandom } from "../../src/bytes/random.ts";
+import type { BalancePolicyName } from "../../src/proto/balance/policies.ts";
+import { balance } from "../../src/proxy/balance/balancer.ts";
+import { Haproxy } from "../support/haproxy.ts";
+import { isInstalled } from "../support/installed.ts";
+import { NamedBackends, whoAnswers } from "../support/named_backends.ts";
+import { waitUntil } from "../support/wait.ts";
+
+const noHaproxy = !await isInstalled("haproxy", "-v");
+
+/** What a script does: opens a connection, or closes the one with this number. */
+type Step = "open" | number;
+
+/** Opens and closes connections at random. */
+function script(seed: number, length: number): Step[] {
+  const random = seededRandom(seed);
+  const open: number[] = [];
+  let opened = 0;
+  return Array.from({ length }, () => {
+    if (open.length > 0 && random() < 0.4) {
+      return open.splice(Math.floor(random() * open.length), 1)[0]!;
+    }
+    open.push(opened++);
+    return "open";
+  });
+}
+
+/** Who answers at each step that opens a connection; each step begins once `settled` with so many open. */
+async function play(
+  steps: readonly Step[],
+  at: Deno.UnixConnectOptions,
+  settled: (open: number) => Promise<void>,
+): Promise<number[]> {
+  const conns: (Deno.Conn | undefined)[] = [];
+  const picks: number[] = [];
+  const open = () => conns.filter((conn) => conn !== undefined).length;
+  for (const step of steps) {
+    if (step === "open") {
+      const { conn, index } = await whoAnswers(at);
+      conns.push(conn);
+      picks.push(index);
+    } else {
+      conns[step]!.close();
+      conns[step] = undefined;
+    }
+    await settled(open());
+  }
+  for (const conn of conns) conn?.close();
+  await settled(0);
+  return picks;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+async function compare(
+  weights: readonly number[],
+  steps: readonly Step[],
+  policy: readonly [ours: BalancePolicyName, theirs: string],
+): Promise<void> {
+  using backends = new NamedBackends(weights.length);
+  await using theirs = await Haproxy.start((folder) => `
+frontend front
+  bind unix@${folder}/front.sock
+  default_backend back
+backend back
+  balance ${policy[1]}
+${
+    backends.ports.map((port, index) =>
+      `  server s${index} 127.0.0.1:${port} weight ${weights[index]}`
+    ).join("\n")
+  }
+`);
+  const path = `${theirs.folder}/ours.sock`;
+  await using ours = await balance({
+    listen: `unix:${path}`,
+    to: backends.urls.map((to, index) => ({ to, weight: weights[index]! })),
+    policy: policy[0],
+  });
+  const wanted = await play(
+    steps,
+    { transport: "unix", path: `${theirs.folder}/front.sock` },
+    async (open) => {
+      let now = -1;
+      const look = async () => {
+        now = sum((await theirs.statistics("back", "scur")).map(Number));
+        if (now !== open) setTimeout(look, 1);
+      };
+      await look();
+      await waitUntil(`${open} connections at HAProxy`, () => now === open);
+    },
+  );
+  const picks = await play(
+    steps,
+    { transport: "unix", path },
+    (open) =>
+      waitUntil(
+        `${open} connections`,
+        () => sum(ours.backends.map(({ active }) => active)) === open,
+      ),
+  );
+  assertEquals(picks, wanted, `${policy[0]} with ${weights}`);
+}
+
+for (
+  const policy of [
+    ["round-robin", "roundrobin"],
+    ["least-connections", "leastconn"],
+  ] as const
+) {
+  Deno.test({
+    name: `balance() by ${policy[0]} chooses what HAProxy chooses`,
+    ignore: noHaproxy,
+    async fn() {
+      for (
+        const [seed, weights] of [
+          [1, [1, 1, 1]],
+          [2, [3, 1]],
+          [3, [5, 3, 2]],
+          [4, [1, 10, 4, 4, 7]],
+          [5, [256, 100, 3, 1]],
+        ] as const
+      ) {
+        await compare(weights, script(seed, 60), policy);
+      }
+    },
+  });
+}
