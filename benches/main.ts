@@ -16,6 +16,7 @@ import { killAll, LOAD_CORE, output, SERVER_CORE } from "./process.ts";
 import { format, report, type SuiteReport, text } from "./report.ts";
 import { reconnect } from "./reconnect.ts";
 import { soak } from "./soak.ts";
+import { throughGateway } from "./gateway.ts";
 import { webSocket, webSocketDeflate, webSocketIdle } from "./web_socket.ts";
 import { type Options, present, type Sample, type Suite } from "./suite.ts";
 
@@ -31,6 +32,7 @@ const SUITES: readonly Suite[] = [
   webSocket,
   webSocketDeflate,
   webSocketIdle,
+  throughGateway,
 ];
 
 const HELP =

@@ -18,6 +18,14 @@ import { sanitize } from "./sanitize.ts";
 
 /** Where receivers listen unless told otherwise. */
 const DEFAULT_PORT = 9700;
+/** The option that says how long a broken transfer is tried again. */
+export const RETRY_FLAG = {
+  type: "number",
+  default: 60,
+  min: 0,
+  placeholder: "SECONDS",
+  help: "Connect again and go on, until there was no progress for so long",
+} as const;
 /** Problems that are printed one by one. */
 const MAX_SHOWN = 20;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;

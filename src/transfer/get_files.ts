@@ -1,5 +1,6 @@
 import { connect } from "../client/connect.ts";
 import { systemClock } from "../io/clock.ts";
+import { ConnectionEndedError } from "../io/peer.ts";
 import type { TransferEntry } from "../proto/transfer/entry.ts";
 import {
   TRANSFER_VERSION,
@@ -7,11 +8,12 @@ import {
   type TransferMessage,
 } from "../proto/transfer/messages.ts";
 import { DiskStore } from "./disk_store.ts";
+import { persist } from "./persist.ts";
 import { ReceiverRole } from "./receiver_role.ts";
 import type { RoadOptions } from "./road_options.ts";
 import { refusedBy } from "./send_files.ts";
 import { RunningTransfer, type Transfer } from "./transfer.ts";
-import { TRANSFER_LIMITS } from "./transfer_peer.ts";
+import { CLIENT_LIMITS } from "./transfer_peer.ts";
 
 /** Options of {@linkcode getFiles}. */
 export interface GetFilesOptions extends RoadOptions {
@@ -51,39 +53,54 @@ export interface GetFilesOptions extends RoadOptions {
  * ```
  */
 export function getFiles(options: GetFilesOptions): Transfer {
-  const { from, path = "", directory, maxEntries } = options;
-  return new RunningTransfer(options.clock ?? systemClock, async (transfer) => {
+  const { clock = systemClock, directory } = options;
+  return new RunningTransfer(clock, async (transfer) => {
     using store = DiskStore.open(directory);
-    await using client = await connect({
-      ...options,
-      to: from,
-      wire: TRANSFER_WIRE,
-      limits: TRANSFER_LIMITS,
-      message(message: TransferMessage): Promise<void> | undefined {
-        if (message.type === "welcome") return undefined;
-        if (message.type === "error") {
-          role.close(refusedBy(from, message.reason));
-          return undefined;
-        }
-        try {
-          return role.receive(message)?.catch((error) => role.close(error));
-        } catch (error) {
-          role.close(error);
-          return undefined;
-        }
-      },
-    });
-    const role = new ReceiverRole(client, store, transfer, maxEntries);
-    const ended = () => role.close(client.ending?.reason ?? "it ended");
-    client.signal.addEventListener("abort", ended);
-    const version = TRANSFER_VERSION;
-    client.send({ type: "open", version, verb: "get", path });
-    try {
-      await role.done;
-    } finally {
-      role.close("it ended");
-    }
+    const attempt = () => getOnce(transfer, store, options);
+    await persist(transfer, attempt, { ...options, clock });
   });
+}
+
+async function getOnce(
+  transfer: RunningTransfer,
+  store: DiskStore,
+  options: GetFilesOptions,
+): Promise<void> {
+  const { from, path = "", maxEntries, signal } = options;
+  await using client = await connect({
+    ...options,
+    to: from,
+    wire: TRANSFER_WIRE,
+    limits: CLIENT_LIMITS,
+    message(message: TransferMessage): Promise<void> | undefined {
+      if (message.type === "welcome") return undefined;
+      if (message.type === "error") {
+        role.close(refusedBy(from, message.reason));
+        return undefined;
+      }
+      try {
+        return role.receive(message)?.catch((error) => role.close(error));
+      } catch (error) {
+        role.close(error);
+        return undefined;
+      }
+    },
+  });
+  const role = new ReceiverRole(client, store, transfer, maxEntries);
+  client.signal.addEventListener("abort", () => {
+    const action = `get files from ${client.address}`;
+    role.close(new ConnectionEndedError(action, client.ending!));
+  });
+  const stop = () => role.close(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  const version = TRANSFER_VERSION;
+  client.send({ type: "open", version, verb: "get", path });
+  try {
+    await role.done;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    role.close("it ended");
+  }
 }
 
 /** Options of {@linkcode listFiles}. */
@@ -126,7 +143,7 @@ export async function* listFiles(
     ...options,
     to: from,
     wire: TRANSFER_WIRE,
-    limits: TRANSFER_LIMITS,
+    limits: CLIENT_LIMITS,
   });
   const version = TRANSFER_VERSION;
   client.send({ type: "open", version, verb: "list", path });

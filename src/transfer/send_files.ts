@@ -1,14 +1,15 @@
 import { connect } from "../client/connect.ts";
-import { systemClock } from "../io/clock.ts";
+import { type Clock, systemClock } from "../io/clock.ts";
 import {
   TRANSFER_VERSION,
   TRANSFER_WIRE,
   type TransferMessage,
 } from "../proto/transfer/messages.ts";
+import { persist } from "./persist.ts";
 import type { RoadOptions } from "./road_options.ts";
 import { Sending } from "./sending.ts";
 import { RunningTransfer, type Transfer } from "./transfer.ts";
-import { TRANSFER_LIMITS, TransferError } from "./transfer_peer.ts";
+import { CLIENT_LIMITS, TransferError } from "./transfer_peer.ts";
 import { scanTree } from "./tree_scan.ts";
 
 /** Options of {@linkcode sendFiles}. */
@@ -48,36 +49,52 @@ export interface SendFilesOptions extends RoadOptions {
  * ```
  */
 export function sendFiles(options: SendFilesOptions): Transfer {
-  const { paths, bytesPerSecond, clock = systemClock } = options;
-  return new RunningTransfer(clock, async (transfer) => {
-    await using client = await connect({
-      ...options,
-      wire: TRANSFER_WIRE,
-      limits: TRANSFER_LIMITS,
-      message(message: TransferMessage): void {
-        if (message.type === "welcome") return;
-        if (message.type === "error") {
-          sending.fail(refusedBy(client.endpoint, message.reason));
-        } else {
-          try {
-            sending.receive(message);
-          } catch (error) {
-            sending.fail(error);
-          }
-        }
-      },
-    });
-    const sending = new Sending(client, {
-      clock,
-      bytesPerSecond,
-      settled: (entry, result) => transfer.settled(entry, result),
-      problem: (problem) => transfer.unreadable(problem),
-    });
-    transfer.count(sending.machine.counts);
-    const version = TRANSFER_VERSION;
-    client.send({ type: "open", version, verb: "send", path: "" });
-    await sending.run(scanTree(paths));
+  const { clock = systemClock } = options;
+  return new RunningTransfer(clock, (transfer) => {
+    const attempt = () => sendOnce(transfer, options, clock);
+    return persist(transfer, attempt, { ...options, clock });
   });
+}
+
+async function sendOnce(
+  transfer: RunningTransfer,
+  options: SendFilesOptions,
+  clock: Clock,
+): Promise<void> {
+  const { paths, bytesPerSecond, signal } = options;
+  await using client = await connect({
+    ...options,
+    wire: TRANSFER_WIRE,
+    limits: CLIENT_LIMITS,
+    message(message: TransferMessage): void {
+      if (message.type === "welcome") return;
+      if (message.type === "error") {
+        sending.fail(refusedBy(client.endpoint, message.reason));
+      } else {
+        try {
+          sending.receive(message);
+        } catch (error) {
+          sending.fail(error);
+        }
+      }
+    },
+  });
+  const sending = new Sending(client, {
+    clock,
+    bytesPerSecond,
+    settled: (entry, result) => transfer.settled(entry, result),
+    problem: (problem) => transfer.unreadable(problem),
+  });
+  const stop = () => sending.fail(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  transfer.count(sending.machine.counts);
+  const version = TRANSFER_VERSION;
+  client.send({ type: "open", version, verb: "send", path: "" });
+  try {
+    await sending.run(scanTree(paths));
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 /** The error of a transfer that the other side gave up. */

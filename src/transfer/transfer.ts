@@ -53,6 +53,8 @@ export class RunningTransfer implements Transfer {
   readonly #startedMs: number;
   readonly #problems: TransferProblem[] = [];
   readonly #done = new AbortController();
+  /** Bytes that tries moved which broke off. */
+  #movedBefore = 0;
   #counts: Readonly<TransferCounts> = noCounts();
 
   /** Does `work`, which resolves when everything is settled. */
@@ -71,10 +73,12 @@ export class RunningTransfer implements Transfer {
 
   get progress(): TransferProgress {
     const counts = this.#counts;
+    const movedBytes = this.#movedBefore + counts.movedBytes;
     const elapsedMs = this.#clock.now() - this.#startedMs;
     const perMs = counts.settledBytes / Math.max(elapsedMs, 1);
     return {
       ...counts,
+      movedBytes,
       elapsedMs,
       bytesPerSecond: perMs * 1000,
       leftMs: perMs > 0
@@ -87,9 +91,11 @@ export class RunningTransfer implements Transfer {
     return this.#problems;
   }
 
-  /** Takes the progress from a machine. */
+  /** Begins a try, and takes the progress from its machine. */
   count(counts: Readonly<TransferCounts>): void {
+    this.#movedBefore += this.#counts.movedBytes;
     this.#counts = counts;
+    this.#problems.length = 0;
   }
 
   /** Notes what became of an entry. */

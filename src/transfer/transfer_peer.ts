@@ -19,6 +19,12 @@ export const TRANSFER_LIMITS: ConnectionLimits = {
   slowBytes: 1024 * 1024,
 };
 
+/** The same for a client: silence that is this long means that the server is gone. */
+export const CLIENT_LIMITS: ConnectionLimits = {
+  ...TRANSFER_LIMITS,
+  idleMs: 600_000,
+};
+
 /**
  * A transfer was given up, by the other side or because of it.
  *

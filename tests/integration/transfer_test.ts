@@ -483,3 +483,66 @@ Deno.test("a loop over a transfer yields its progress up to the end", async () =
   assert(seen.length > 3);
   assertEquals(seen.at(-1), 6 * LEAF_BYTES);
 });
+
+Deno.test("sendFiles() connects again and goes on when it is told to retry", async () => {
+  using folder = new TestFolder();
+  const [source, target] = [folder.make("source"), folder.make("target")];
+  const random = seededRandom(11);
+  Deno.writeFileSync(`${source}/a`, randomBytes(10 * LEAF_BYTES, random));
+  const listen = `unix:${folder.path}/socket`;
+  const first = await receive(target, { listen });
+  const transfer = sendFiles({
+    paths: [`${source}/`],
+    to: listen,
+    bytesPerSecond: 4 * LEAF_BYTES,
+    retryMs: 10_000,
+  });
+  await waitUntil("a leaf", () => transfer.progress.settledBytes > 0);
+  await first.drain({ deadlineMs: 50 });
+  await using _second = await receive(target, { listen });
+  const { problems, movedBytes } = await transfer.summary;
+  assertEquals(problems, []);
+  assert(movedBytes <= 12 * LEAF_BYTES, `${movedBytes} bytes`);
+  assertSameTree(target, source);
+});
+
+Deno.test("getFiles() connects again and goes on when it is told to retry", async () => {
+  using folder = new TestFolder();
+  const [shared, here] = [folder.make("shared"), folder.make("here")];
+  const random = seededRandom(12);
+  Deno.writeFileSync(`${shared}/a`, randomBytes(10 * LEAF_BYTES, random));
+  const listen = `unix:${folder.path}/socket`;
+  const options = { listen, shares: true, bytesPerSecond: 4 * LEAF_BYTES };
+  const first = await receive(shared, options);
+  const transfer = getFiles({ from: listen, directory: here, retryMs: 10_000 });
+  await waitUntil("a leaf", () => transfer.progress.settledBytes > 0);
+  await first.drain({ deadlineMs: 50 });
+  await using _second = await receive(shared, options);
+  const { problems, movedBytes } = await transfer.summary;
+  assertEquals(problems, []);
+  assert(movedBytes <= 12 * LEAF_BYTES, `${movedBytes} bytes`);
+  assertSameTree(here, shared);
+});
+
+Deno.test("sendFiles() stops when its signal is aborted, and goes on the next time", async () => {
+  using folder = new TestFolder();
+  const [source, target] = [folder.make("source"), folder.make("target")];
+  const random = seededRandom(13);
+  Deno.writeFileSync(`${source}/a`, randomBytes(10 * LEAF_BYTES, random));
+  await using server = await receive(target);
+  const stop = new AbortController();
+  const options = { paths: [`${source}/`], to: server.endpoint };
+  const transfer = sendFiles({
+    ...options,
+    bytesPerSecond: 4 * LEAF_BYTES,
+    signal: stop.signal,
+    retryMs: 10_000,
+  });
+  await waitUntil("a leaf", () => transfer.progress.settledBytes > 0);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => transfer.summary, Error, "enough");
+  const { problems, movedBytes } = await sendFiles(options).summary;
+  assertEquals(problems, []);
+  assert(movedBytes < 10 * LEAF_BYTES, `${movedBytes} bytes`);
+  assertSameTree(target, source);
+});

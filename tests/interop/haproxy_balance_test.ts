@@ -9,15 +9,27 @@ import { waitUntil } from "../support/wait.ts";
 
 const noHaproxy = !await isInstalled("haproxy", "-v");
 
-/** What a script does: opens a connection, or closes the one with this number. */
-type Step = "open" | number;
+/** What a script does: opens a connection, closes the one with this number, or changes a backend. */
+type Step = "open" | number | Change;
 
-/** Opens and closes connections at random. */
-function script(seed: number, length: number): Step[] {
+interface Change {
+  readonly do: "drain" | "ready";
+  readonly backend: number;
+}
+
+/** Opens and closes connections at random; drains backends but the first, and makes them ready again. */
+function script(seed: number, length: number, backends: number): Step[] {
   const random = seededRandom(seed);
   const open: number[] = [];
+  const draining = new Set<number>();
   let opened = 0;
-  return Array.from({ length }, () => {
+  return Array.from({ length }, (_, at): Step => {
+    if (at % 10 === 9) {
+      const backend = 1 + Math.floor(random() * (backends - 1));
+      if (draining.delete(backend)) return { do: "ready", backend };
+      draining.add(backend);
+      return { do: "drain", backend };
+    }
     if (open.length > 0 && random() < 0.4) {
       return open.splice(Math.floor(random() * open.length), 1)[0]!;
     }
@@ -30,7 +42,10 @@ function script(seed: number, length: number): Step[] {
 async function play(
   steps: readonly Step[],
   at: Deno.UnixConnectOptions,
-  settled: (open: number) => Promise<void>,
+  { settled, change }: {
+    settled: (open: number) => Promise<void>;
+    change: (change: Change) => unknown;
+  },
 ): Promise<number[]> {
   const conns: (Deno.Conn | undefined)[] = [];
   const picks: number[] = [];
@@ -40,6 +55,8 @@ async function play(
       const { conn, index } = await whoAnswers(at);
       conns.push(conn);
       picks.push(index);
+    } else if (typeof step === "object") {
+      await change(step);
     } else {
       conns[step]!.close();
       conns[step] = undefined;
@@ -82,25 +99,29 @@ ${
   const wanted = await play(
     steps,
     { transport: "unix", path: `${theirs.folder}/front.sock` },
-    async (open) => {
-      let now = -1;
-      const look = async () => {
-        now = sum((await theirs.statistics("back", "scur")).map(Number));
-        if (now !== open) setTimeout(look, 1);
-      };
-      await look();
-      await waitUntil(`${open} connections at HAProxy`, () => now === open);
+    {
+      change: ({ do: state, backend }) =>
+        theirs.ask(`set server back/s${backend} state ${state}`),
+      async settled(open) {
+        let now = -1;
+        const look = async () => {
+          now = sum((await theirs.statistics("back", "scur")).map(Number));
+          if (now !== open) setTimeout(look, 1);
+        };
+        await look();
+        await waitUntil(`${open} connections at HAProxy`, () => now === open);
+      },
     },
   );
-  const picks = await play(
-    steps,
-    { transport: "unix", path },
-    (open) =>
+  const picks = await play(steps, { transport: "unix", path }, {
+    change: ({ do: type, backend: index }) =>
+      ours.change({ type, backend: backends.urls[index]! }),
+    settled: (open) =>
       waitUntil(
         `${open} connections`,
         () => sum(ours.backends.map(({ active }) => active)) === open,
       ),
-  );
+  });
   assertEquals(picks, wanted, `${policy[0]} with ${weights}`);
 }
 
@@ -123,7 +144,7 @@ for (
           [5, [256, 100, 3, 1]],
         ] as const
       ) {
-        await compare(weights, script(seed, 60), policy);
+        await compare(weights, script(seed, 100, weights.length), policy);
       }
     },
   });

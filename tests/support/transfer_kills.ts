@@ -105,6 +105,8 @@ export async function killTransfers(
           `${source}/`,
           endpoint,
           "--json",
+          "--retry",
+          "0",
           "--limit",
           `${KIB_PER_SECOND}`,
         ),

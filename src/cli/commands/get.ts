@@ -11,7 +11,11 @@ import {
   isTlsEndpoint,
   readClientTls,
 } from "../tls_flags.ts";
-import { receiverEndpoint, showTransfer } from "../transfer_output.ts";
+import {
+  receiverEndpoint,
+  RETRY_FLAG,
+  showTransfer,
+} from "../transfer_output.ts";
 
 /** Runs `deno task get`. */
 export function run(args: readonly string[]): Promise<never> {
@@ -28,12 +32,12 @@ export function run(args: readonly string[]): Promise<never> {
       { name: "directory", help: "Where to put it", required: true },
       { name: "path", help: "What to get; all by default", default: "" },
     ],
-    options: CLIENT_TLS_FLAGS,
+    options: { retry: RETRY_FLAG, ...CLIENT_TLS_FLAGS },
     examples: [
       ["deno task get localhost charts", "Get everything into charts"],
       ["deno task get localhost charts north/sea.png", "Get one file"],
     ],
-  }, async ({ from, directory, path, ...tls }, { output, signal }) => {
+  }, async ({ from, directory, path, retry, ...tls }, { output, signal }) => {
     const endpoint = receiverEndpoint(from);
     await Deno.mkdir(directory, { recursive: true });
     const transfer = getFiles({
@@ -41,6 +45,7 @@ export function run(args: readonly string[]): Promise<never> {
       path,
       directory,
       signal,
+      retryMs: retry * 1000,
       ...(isTlsEndpoint(endpoint) ? { tls: await readClientTls(tls) } : {}),
     });
     return await showTransfer(transfer, "got", output);

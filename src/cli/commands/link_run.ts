@@ -17,6 +17,10 @@ import {
   emulateLink,
 } from "../../proxy/link/emulated_link.ts";
 import type { LinkEvent } from "../../proxy/link/events.ts";
+import {
+  isPacketEndpoint,
+  parsePacketEndpoint,
+} from "../../proxy/link/packet_front.ts";
 import { UsageError } from "../arguments.ts";
 import type { CommandSpec } from "../command_spec.ts";
 import { describeError } from "../describe_error.ts";
@@ -27,6 +31,7 @@ import { CONTROL_FLAG } from "./link_control.ts";
 import { readSettingTexts, SETTING_FLAGS, settingsFor } from "./link_flags.ts";
 
 function checkEndpoint(text: string): unknown {
+  if (isPacketEndpoint(text)) return parsePacketEndpoint(text);
   return isDatagramEndpoint(text)
     ? parseDatagramEndpoint(text)
     : parseEndpoint(text);
@@ -106,6 +111,10 @@ export const linkSpec = {
     [
       "deno task link tcp://127.0.0.1:7000 tcp://127.0.0.1:7001 --preset lte",
       "A phone",
+    ],
+    [
+      "deno task link:packets tun:left tun:right --latency 20 --loss 1%",
+      "Two network devices, whose kernels see the losses (root)",
     ],
     ["deno task link set --latency 300", "Change the one that is running"],
     ["deno task link show", "See what it does, and has done"],
@@ -211,6 +220,8 @@ function tell(event: LinkEvent, output: Output): void {
       );
     }
     case "connect failed":
+      return output.error(describeError(event.error));
+    case "device failed":
       return output.error(describeError(event.error));
     case "refused":
       return output.error(

@@ -12,7 +12,11 @@ import {
   isTlsEndpoint,
   readClientTls,
 } from "../tls_flags.ts";
-import { receiverEndpoint, showTransfer } from "../transfer_output.ts";
+import {
+  receiverEndpoint,
+  RETRY_FLAG,
+  showTransfer,
+} from "../transfer_output.ts";
 
 /** Runs `deno task send`. */
 export function run(args: readonly string[]): Promise<never> {
@@ -36,6 +40,7 @@ export function run(args: readonly string[]): Promise<never> {
         placeholder: "KIB",
         help: "KiB of data a second, at most",
       },
+      retry: RETRY_FLAG,
       ...CLIENT_TLS_FLAGS,
     },
     examples: [
@@ -49,7 +54,7 @@ export function run(args: readonly string[]): Promise<never> {
         "At 2 MiB/s",
       ],
     ],
-  }, async ({ paths, limit, ...tls }, { output, signal }) => {
+  }, async ({ paths, limit, retry, ...tls }, { output, signal }) => {
     const receiver = paths.at(-1);
     if (paths.length < 2 || receiver === undefined) {
       throw new UsageError("Cannot send: paths and a receiver are expected");
@@ -59,6 +64,7 @@ export function run(args: readonly string[]): Promise<never> {
       paths: paths.slice(0, -1),
       to,
       signal,
+      retryMs: retry * 1000,
       ...(isTlsEndpoint(to) ? { tls: await readClientTls(tls) } : {}),
       ...(limit === undefined ? {} : { bytesPerSecond: limit * 1024 }),
     });

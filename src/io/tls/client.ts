@@ -44,7 +44,7 @@ export async function connectByNode(
       // It is judged below, before anything is sent: the engine would not tell why it refuses.
       rejectUnauthorized: false,
     });
-    await handshake(socket, "secureConnect", "server", signal);
+    await handshake(socket, "server", signal);
     const conn = new NodeTlsConn(raw, () => Promise.resolve());
     const certificate = shownCertificate(socket);
     conn.secured(socket, () => identityOf(socket, certificate));
@@ -92,12 +92,11 @@ async function judge(
   } else if (!socket.authorized) {
     const error = /ALTNAME/.test(String(socket.authorizationError))
       ? wrongName(certificate, name)
-      : whyUnverified(
-        certificate,
-        "server",
-        authorityNames(tls.caCerts ?? []),
+      : whyUnverified(certificate, {
+        peer: "server",
+        authorities: authorityNames(tls.caCerts ?? []),
         nowMs,
-      );
+      });
     const asks = error.fault === "self-signed" ||
       error.fault === "unknown authority";
     const isInTime = nowMs >= certificate.notBefore.getTime() &&
@@ -111,7 +110,7 @@ async function judge(
       `the server has none of the pinned keys, but ${certificate.publicKeyPin}`,
     );
   }
-  const refused = whyRefused(certificate, "server", tls, nowMs);
+  const refused = whyRefused(certificate, tls, { peer: "server", nowMs });
   if (refused !== undefined) throw refused;
 }
 

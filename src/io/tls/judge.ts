@@ -5,9 +5,16 @@ import {
   type TlsCertificateFacts,
 } from "./certificate.ts";
 import type { ClientCertificateOptions } from "./options.ts";
-import { TlsError, type TlsPeer } from "./tls_error.ts";
+import { TlsError } from "./tls_error.ts";
 
 const MIN_RSA_BITS = 2048;
+
+/** Whose certificate is judged, and when. */
+interface Circumstances {
+  readonly peer: "client" | "server";
+  /** The time, in milliseconds since 1970. */
+  readonly nowMs: number;
+}
 
 /** The distinguished names of authorities given in PEM. */
 export function authorityNames(caCerts: readonly string[]): Set<string> {
@@ -24,9 +31,9 @@ export function authorityNames(caCerts: readonly string[]): Set<string> {
  */
 export function whyUnverified(
   certificate: TlsCertificateFacts,
-  peer: "client" | "server",
-  authorities: ReadonlySet<string>,
-  nowMs: number,
+  { peer, authorities, nowMs }: Circumstances & {
+    authorities: ReadonlySet<string>;
+  },
 ): TlsError {
   const { subject, issuer, notBefore, notAfter, rsaBits } = certificate;
   const its = `the ${peer}'s certificate`;
@@ -73,12 +80,11 @@ export function whyUnverified(
 /** Why a certificate that the engine has verified is refused all the same; undefined if it is not. */
 export function whyRefused(
   certificate: PeerCertificate,
-  peer: TlsPeer,
   { denied = [], revoked = [], refuse }: Pick<
     ClientCertificateOptions,
     "denied" | "revoked" | "refuse"
   >,
-  nowMs: number,
+  { peer, nowMs }: Circumstances,
 ): TlsError | undefined {
   const { serialNumber, fingerprint, publicKeyPin, issuer, subject } =
     certificate;

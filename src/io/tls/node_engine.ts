@@ -8,7 +8,7 @@ import {
 } from "node:tls";
 import type { PeerIdentity } from "../peer_identity.ts";
 import { readTlsCertificate, type TlsCertificateFacts } from "./certificate.ts";
-import { tlsError, type TlsPeer } from "./tls_error.ts";
+import { tlsError } from "./tls_error.ts";
 
 /** How long the last word to a peer may take whose handshake has failed. */
 const ALERT_MS = 100;
@@ -41,11 +41,10 @@ export const systemNodeTls: NodeTlsEngine = {
   },
 };
 
-/** Waits until `event` says that the handshake is done; destroys the socket if it fails or `signal` is aborted. */
+/** Waits until the handshake with `peer` is done; destroys the socket if it fails or `signal` is aborted. */
 export function handshake(
   socket: TLSSocket,
-  event: "secure" | "secureConnect",
-  peer: TlsPeer,
+  peer: "client" | "server",
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const done = Promise.withResolvers<void>();
@@ -74,6 +73,7 @@ export function handshake(
   socket.on("error", failed);
   socket.once("end", left);
   socket.once("close", left);
+  const event = peer === "client" ? "secure" : "secureConnect";
   socket.once(event, () => done.resolve());
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted) abort();

@@ -133,11 +133,10 @@ async function prove(
  */
 export async function listenByNode(
   endpoint: NetEndpoint,
-  options: TransportListenOptions,
-  tls: ServerTlsOptions,
+  options: TransportListenOptions & { tls: ServerTlsOptions },
   engine: NodeTlsEngine = systemNodeTls,
 ): Promise<Listener> {
-  const proved = await prove(tls, engine);
+  const proved = await prove(options.tls, engine);
   const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const { hostname, port } = endpoint;
   const server = createServer({

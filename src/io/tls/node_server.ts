@@ -73,7 +73,7 @@ export class NodeTlsServer {
       }),
     });
     try {
-      await handshake(socket, "secure", "client", signal);
+      await handshake(socket, "client", signal);
       const certificate = this.#judge(socket);
       return { socket, identity: () => identityOf(socket, certificate) };
     } catch (error) {
@@ -103,9 +103,13 @@ export class NodeTlsServer {
     }
     const nowMs = Date.now();
     if (this.#engine.verifyError(socket) !== "") {
-      throw whyUnverified(certificate, "client", this.#authorities, nowMs);
+      throw whyUnverified(certificate, {
+        peer: "client",
+        authorities: this.#authorities,
+        nowMs,
+      });
     }
-    const refused = whyRefused(certificate, "client", clients, nowMs);
+    const refused = whyRefused(certificate, clients, { peer: "client", nowMs });
     if (refused !== undefined) throw refused;
     return certificate;
   }

@@ -94,7 +94,7 @@ export async function listenTls(
     );
   }
   if (tls.engine === "node" || !canNative(tls)) {
-    return await listenByNode(endpoint, options, tls);
+    return await listenByNode(endpoint, { ...options, tls });
   }
   const { listener, socket } = listenNative(endpoint, options, tls);
   setListenerOptions(socket, options, listener.endpoint);

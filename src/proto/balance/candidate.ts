@@ -57,6 +57,8 @@ export interface BalancePolicy {
     sample: BalanceSample,
     nowMs: number,
   ): void;
+  /** A backend has joined, or takes connections again. */
+  rejoined?(candidate: BalanceCandidate): void;
   /** Forgets a backend that has left. */
   forget?(name: string): void;
 }

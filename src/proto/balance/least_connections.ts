@@ -68,6 +68,12 @@ export class LeastConnections implements BalancePolicy {
     this.#place(candidate);
   }
 
+  /** Puts a backend that is back behind its equals. */
+  rejoined(candidate: BalanceCandidate): void {
+    this.#places.delete(candidate.name);
+    this.#place(candidate);
+  }
+
   /** Forgets a backend that has left. */
   forget(name: string): void {
     this.#places.delete(name);

@@ -218,7 +218,7 @@ export class BalanceMachine {
     if (known === undefined) {
       const backend = new Backend(options, this.#options, startedMs, nowMs);
       this.#backends.set(options.name, backend);
-      return;
+      return this.#policy.rejoined?.(backend);
     }
     if (known.isLeaving) known.startedMs = nowMs;
     known.isDraining = known.isLeaving = false;
@@ -410,6 +410,7 @@ export class BalanceMachine {
       if (status === backend.told) continue;
       const why = `was ${backend.told}`;
       backend.told = status;
+      if (status === "up") this.#policy.rejoined?.(backend);
       this.#outputs.push({
         type: "status",
         backend: backend.name,

@@ -12,7 +12,7 @@ const STEPS = 16;
 const MAX_WEIGHT = 256;
 
 /** Where a backend waits for its turn. */
-type Queue = "starting" | "current" | "next" | "passed";
+type Queue = "starting" | "current" | "next" | "passed" | "absent";
 
 /** The turns of one backend. */
 interface Turns {
@@ -107,18 +107,25 @@ export class RoundRobin implements BalancePolicy {
   forget(name: string): void {
     const turns = this.#turns.get(name);
     if (turns === undefined) return;
-    this.#totalWeight -= turns.share;
+    this.#part(turns);
     this.#turns.delete(name);
+  }
+
+  #part(turns: Turns): void {
+    if (turns.queue === "absent") return;
+    turns.queue = "absent";
+    this.#totalWeight -= turns.share;
+    turns.share = 0;
   }
 
   #join<C extends BalanceCandidate>(
     candidates: readonly C[],
     byName: ReadonlyMap<string, C>,
   ): void {
-    for (const name of this.#turns.keys()) {
-      if (!byName.has(name)) this.forget(name);
-    }
     const isFirst = this.#turns.size === 0;
+    for (const turns of this.#turns.values()) {
+      if (!byName.has(turns.name)) this.#part(turns);
+    }
     for (const { name, currentWeight } of candidates) {
       const share = Math.max(Math.round(currentWeight * STEPS), 1);
       const known = this.#turns.get(name);
@@ -126,7 +133,9 @@ export class RoundRobin implements BalancePolicy {
       this.#totalWeight += share - (known?.share ?? 0);
       if (known !== undefined) {
         known.share = share;
-        if (known.position === 0) this.#file(known);
+        if (known.queue === "absent") this.#squeezeIn(known);
+        else if (known.queue !== "current") this.#file(known);
+        else this.#squeezeIn(known);
       } else if (isFirst) this.#file(this.#newcomer(name, share));
       else this.#squeezeIn(this.#newcomer(name, share));
     }

@@ -144,9 +144,9 @@ export class DatagramFront {
     this.#track(this.#receiveUp());
   }
 
-  /** Clients now. */
-  get sessions(): number {
-    return this.#sessions.size;
+  /** The sessions, by the address of each client. */
+  get connections(): ReadonlyMap<string, unknown> {
+    return this.#sessions;
   }
 
   #track(running: Promise<void>): void {

@@ -13,6 +13,7 @@ import { changeImpairments } from "../../proto/link/settings.ts";
 import { DatagramFront, isDatagramEndpoint } from "./datagram_front.ts";
 import type { LinkEvent } from "./events.ts";
 import { LinkPair } from "./link_pair.ts";
+import { isPacketEndpoint, PacketFront } from "./packet_front.ts";
 import { preciseClock } from "./precise_clock.ts";
 import { LINK_TRANSPORTS, StreamFront } from "./stream_front.ts";
 
@@ -35,9 +36,12 @@ export const DEFAULT_LINK_LIMITS: Required<LinkLimits> = {
 
 /** Options of {@linkcode emulateLink}. */
 export interface EmulateLinkOptions {
-  /** Where to listen: `tcp://`, `unix:`, `memory:`, or `udp://HOST:PORT`. */
+  /**
+   * Where to listen: `tcp://`, `unix:`, `memory:` for connections, `udp://HOST:PORT` for datagrams, `tun:NAME` for a
+   * network device that is made for the packets of the client's side.
+   */
   listen: string;
-  /** Where connections go, or datagrams if they come in by `udp://`. */
+  /** Where everything goes: an endpoint of the same kind; `tun:NAME` for the device of the server's side. */
   to: string;
   /** What it is called where several are listed. @default {listen} */
   name?: string;
@@ -81,6 +85,11 @@ export interface LinkState extends ByDirection<LinkDirectionState> {
   readonly connections: number;
 }
 
+function kindOf(url: string): "packets" | "datagrams" | "streams" {
+  if (isPacketEndpoint(url)) return "packets";
+  return isDatagramEndpoint(url) ? "datagrams" : "streams";
+}
+
 /**
  * A running link; made by {@linkcode emulateLink}.
  *
@@ -105,7 +114,7 @@ export class EmulatedLink implements AsyncDisposable {
   readonly #pair: LinkPair;
   readonly #schedule: Schedule;
   readonly #timer: MachineTimer;
-  #front: StreamFront | DatagramFront | undefined;
+  #front: StreamFront | DatagramFront | PacketFront | undefined;
 
   /** Use {@linkcode emulateLink}. */
   constructor(options: EmulateLinkOptions) {
@@ -118,7 +127,7 @@ export class EmulatedLink implements AsyncDisposable {
         up: completeImpairments(up),
         down: completeImpairments(down),
       },
-      isReliable: !isDatagramEndpoint(options.listen),
+      isReliable: kindOf(options.listen) === "streams",
       seed,
       clock,
     });
@@ -141,33 +150,36 @@ export class EmulatedLink implements AsyncDisposable {
       ...DEFAULT_LINK_LIMITS,
       ...limits,
     };
-    if (isDatagramEndpoint(listen) !== isDatagramEndpoint(to)) {
+    const kind = kindOf(listen);
+    if (kind !== kindOf(to)) {
       throw new TypeError(
-        `Cannot link: datagrams go to datagrams, and streams to streams: current value is "${listen}" to "${to}"`,
+        `Cannot link: ${kind} go to ${kind}: current value is "${listen}" to "${to}"`,
       );
     }
-    const shared = {
-      listen,
-      to,
-      clock: this.#clock,
-      observe: (event: LinkEvent) => this.#tell(event),
-    };
-    this.#front = isDatagramEndpoint(listen)
-      ? new DatagramFront({
+    const pair = this.#pair;
+    const clock = this.#clock;
+    const observe = (event: LinkEvent) => this.#tell(event);
+    const shared = { listen, to, clock, observe };
+    if (kind === "packets") {
+      this.#front = new PacketFront({ listen, to, pair, observe });
+    } else if (kind === "datagrams") {
+      this.#front = new DatagramFront({
         ...shared,
         maxSessions: maxConnections,
         sessionIdleMs,
-        pair: this.#pair,
-      })
-      : await StreamFront.listen({
+        pair,
+      });
+    } else {
+      this.#front = await StreamFront.listen({
         ...shared,
         maxConnections,
         connectMs,
         seed: this.#seed,
         transports,
-        pairFor: () => this.#pair,
+        pairFor: () => pair,
         ended: () => {},
       });
+    }
     this.#timer.schedule(this.#clock.now());
   }
 
@@ -193,9 +205,7 @@ export class EmulatedLink implements AsyncDisposable {
       endpoint: this.endpoint,
       to: this.#options.to,
       seed: this.#seed,
-      connections: front instanceof DatagramFront
-        ? front.sessions
-        : front?.connections.size ?? 0,
+      connections: front?.connections.size ?? 0,
       up: of("up"),
       down: of("down"),
     };

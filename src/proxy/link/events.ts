@@ -36,5 +36,7 @@ export type LinkEvent =
   | { type: "connect failed"; address: string; to: string; error: unknown }
   /** A connection or session has ended. */
   | { type: "ended"; access: LinkAccess }
+  /** A device for packets is gone: nothing passes any more. */
+  | { type: "device failed"; error: unknown }
   /** The schedule or somebody else has changed how the link behaves. */
   | { type: "changed"; set: Impairments; direction?: Direction };

@@ -107,7 +107,7 @@ Deno.test("listenByNode() does not listen when an option is ignored", async () =
   assert(endpoint.scheme === "tls");
   const { tls } = MUTUAL_SERVER_TLS;
   await assertRejects(
-    () => listenByNode(endpoint, {}, tls, ignorant),
+    () => listenByNode(endpoint, { tls }, ignorant),
     Deno.errors.NotSupported,
     "a client that nobody has signed is let in",
   );
@@ -115,7 +115,7 @@ Deno.test("listenByNode() does not listen when an option is ignored", async () =
     () => Deno.connect({ port }),
     Deno.errors.ConnectionRefused,
   );
-  const listener = await listenByNode(endpoint, {}, tls);
+  const listener = await listenByNode(endpoint, { tls });
   assertEquals(listener.endpoint, endpoint);
   listener.close();
 });
