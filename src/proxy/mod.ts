@@ -11,3 +11,38 @@ export {
   type ProxyWatcher,
 } from "./proxy_options.ts";
 export type { RelayEnding, RelayReport } from "./relay.ts";
+export {
+  DEFAULT_LINK_LIMITS,
+  EmulatedLink,
+  emulateLink,
+  type EmulateLinkOptions,
+  type LinkDirectionState,
+  type LinkLimits,
+  type LinkState,
+} from "./link/emulated_link.ts";
+export type { LinkAccess, LinkEvent } from "./link/events.ts";
+export type { LinkEnding } from "./link/stream_connection.ts";
+export {
+  serveToxiproxy,
+  Toxiproxy,
+  type ToxiproxyOptions,
+} from "./link/toxiproxy.ts";
+export {
+  type ByDirection,
+  DEFAULT_IMPAIRMENTS,
+  type Direction,
+  type Impairments,
+} from "../proto/link/impairments.ts";
+export type { LinkCounters } from "../proto/link/impaired_link.ts";
+export {
+  LINK_PRESETS,
+  type LinkPreset,
+  type LinkPresetName,
+} from "../proto/link/presets.ts";
+export { outages, type ScheduledChange } from "../proto/link/schedule.ts";
+export {
+  formatTrace,
+  generateTrace,
+  parseTrace,
+  type TraceOptions,
+} from "../proto/link/trace.ts";

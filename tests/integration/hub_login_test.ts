@@ -190,6 +190,96 @@ Deno.test("hub with rules tells what is denied, and does the rest", async () => 
   );
 });
 
+Deno.test("hub with rules knows a room however its name is written", async () => {
+  await using harness = await start();
+  using bob = await HubClient.connect(harness.hub.endpoint);
+  await bob.ask(byPassword("bob"));
+  const names = ["bridge", "Bridge", "BRIDGE", "\uff42ridge"];
+  await bob.say(...names.map((room) => ({ type: "join", room })));
+  assertEquals(
+    codes(await bob.hearAll(names.length)),
+    names.map(() => "denied"),
+  );
+});
+
+Deno.test("hub with rules that are written in capital letters keeps to them", async () => {
+  const rules = await Deno.makeTempFile({ prefix: "portolan-" });
+  await Deno.writeTextFile(
+    rules,
+    JSON.stringify([{ deny: ["user"], groups: ["Bridge*"] }, { allow: ["*"] }]),
+  );
+  await using harness = await start({ rules });
+  await Deno.remove(rules);
+  using bob = await HubClient.connect(harness.hub.endpoint);
+  await bob.ask(byPassword("bob"));
+  await bob.say({ type: "join", room: "bridge 2" }, { type: "join", room: "x" });
+  assertEquals(codes(await bob.hearAll(2)), ["denied", "joined"]);
+});
+
+Deno.test("hub with rules on rooms allows nothing else to who names a room", async () => {
+  const rules = await Deno.makeTempFile({ prefix: "portolan-" });
+  await Deno.writeTextFile(
+    rules,
+    JSON.stringify([{ allow: ["user"], groups: ["team-*"] }]),
+  );
+  await using harness = await start({ rules });
+  await Deno.remove(rules);
+  using bob = await HubClient.connect(harness.hub.endpoint);
+  await bob.ask(byPassword("bob"));
+  const room = "team-1";
+  await bob.say(
+    { type: "join", room },
+    { type: "room_message", room, content: 1 },
+    { type: "broadcast", room, content: 1 },
+    { type: "direct", room, to: "ada", content: 1 },
+    { type: "get_stats", room },
+    { type: "list", room },
+    { type: "identify", room, name: "bob" },
+    { type: "leave", room },
+  );
+  assertEquals(codes(await bob.hearAll(8)), [
+    "joined",
+    "room_message_sent",
+    ...Array(5).fill("denied"),
+    "left",
+  ]);
+});
+
+Deno.test("hub with rules tells what is denied in few words, however long the type is", async () => {
+  await using harness = await start();
+  using bob = await HubClient.connect(harness.hub.endpoint);
+  await bob.ask(byPassword("bob"));
+  await bob.say({ type: '"'.repeat(400_000) }, { type: "ping" });
+  const [denied, pong] = await bob.hearAll(2);
+  assertEquals(codes([denied!, pong!]), ["denied", "pong"]);
+  assert(String(denied!["message"]).length < 1000);
+});
+
+Deno.test("hub takes name and rooms from a client that logs in as somebody else", async () => {
+  await using harness = await start();
+  const { endpoint } = harness.hub;
+  using client = await HubClient.connect(endpoint);
+  await client.ask(byPassword("ada"));
+  await client.identify("ada");
+  await client.ask({ type: "join", room: "bridge" });
+  await client.ask(byPassword("ada"));
+  const message = { type: "room_message", room: "bridge", content: 1 };
+  assertEquals((await client.ask(message)).type, "room_message_sent");
+  await client.ask(byPassword("bob"));
+  using ada = await HubClient.connect(endpoint);
+  await ada.ask(byPassword("ada"));
+  assertEquals((await ada.identify("ada")).type, "identified");
+  const joined = await ada.ask({ type: "join", room: "bridge" });
+  assertEquals(joined["members"], 1);
+});
+
+Deno.test("hub calls an account by its name, however that is written", async () => {
+  await using harness = await start();
+  using ada = await HubClient.connect(harness.hub.endpoint);
+  await ada.ask(byPassword("ada"));
+  assertEquals((await ada.identify("ADA"))["name"], "ada");
+});
+
 Deno.test("hub with a login gives names to their accounts alone, and guests are known as such", async () => {
   await using harness = await start({ guests: true });
   const { endpoint } = harness.hub;

@@ -5,6 +5,7 @@ import type { ClientTlsOptions } from "../../src/io/tls/options.ts";
 import { TlsError, type TlsFault } from "../../src/io/tls/tls_error.ts";
 import { text } from "../../src/proto/codec/text.ts";
 import { lines } from "../../src/proto/framing/delimited.ts";
+import { lengthPrefixed } from "../../src/proto/framing/length_prefixed.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
 import type { Server } from "../../src/server/server.ts";
 import { Recorder } from "../support/recorder.ts";
@@ -366,4 +367,28 @@ Deno.test("native: a handshake that stalls counts as a connection until it is ov
   second.close();
   // There is room again once the runtime has noticed.
   while (await ask(server, CLIENT_TLS.tls) !== "ahoy") await turns();
+});
+
+Deno.test("TLS to a plain port, and plain text to a TLS port, are called by their name", async () => {
+  const recorder = new Recorder();
+  const wire = lengthPrefixed(text());
+  await using plain = await serve({
+    listen: "tcp://127.0.0.1:0",
+    wire,
+    handler: { message() {} },
+    observe: recorder.observe,
+  });
+  const to = plain.endpoint.replace("tcp:", "tls:");
+  await assertRejects(() => connect({ to, wire }), EndpointError);
+  const { detail } = await recorder.until("limit");
+  assert(detail.endsWith("; the peer seems to speak TLS"), detail);
+
+  await using secured = await start(new Recorder(), { ...SERVER_TLS });
+  await using client = await connect({
+    to: secured.endpoint.replace("tls:", "tcp:"),
+    wire,
+  });
+  client.send("ahoy");
+  const { reason } = await within("the end", client.closed);
+  assert(reason?.endsWith("; the peer seems to speak TLS"), reason);
 });

@@ -14,6 +14,7 @@ import {
   linkShowSpec,
 } from "./link_control.ts";
 import { linkMain, linkSpec } from "./link_run.ts";
+import { linkToxiproxyMain, linkToxiproxySpec } from "./link_toxiproxy.ts";
 import { linkTraceMain, linkTraceSpec } from "./link_trace.ts";
 
 /** Runs `deno task link`. */
@@ -28,6 +29,8 @@ export function run(args: readonly string[]): Promise<never> {
       return runMain(linkSetSpec, linkSetMain, rest);
     case "trace":
       return runMain(linkTraceSpec, linkTraceMain, rest);
+    case "toxiproxy":
+      return runMain(linkToxiproxySpec, linkToxiproxyMain, rest);
     default:
       return runMain(linkSpec, linkMain, args);
   }

@@ -1,11 +1,7 @@
 import { parseEndpoint } from "../../io/endpoint.ts";
 import type { Direction, Impairments } from "../../proto/link/impairments.ts";
 import { LINK_PRESETS, type LinkPresetName } from "../../proto/link/presets.ts";
-import {
-  formatChange,
-  parseChange,
-  parseOutages,
-} from "../../proto/link/settings.ts";
+import { parseChange, parseOutages } from "../../proto/link/settings.ts";
 import { parseTrace } from "../../proto/link/trace.ts";
 import { controlLinks } from "../../proxy/link/control.ts";
 import {
@@ -16,7 +12,6 @@ import {
   type EmulatedLink,
   emulateLink,
 } from "../../proxy/link/emulated_link.ts";
-import type { LinkEvent } from "../../proxy/link/events.ts";
 import {
   isPacketEndpoint,
   parsePacketEndpoint,
@@ -24,10 +19,10 @@ import {
 import { UsageError } from "../arguments.ts";
 import type { CommandSpec } from "../command_spec.ts";
 import { describeError } from "../describe_error.ts";
-import { formatBytes } from "../format.ts";
 import type { Output } from "../output.ts";
 import type { CommandMain } from "../run.ts";
 import { CONTROL_FLAG } from "./link_control.ts";
+import { tellLinkEvent } from "./link_events.ts";
 import { readSettingTexts, SETTING_FLAGS, settingsFor } from "./link_flags.ts";
 
 function checkEndpoint(text: string): unknown {
@@ -53,7 +48,7 @@ export const linkSpec = {
       name: "listen",
       help:
         "Where to listen: tcp://HOST:PORT, unix:/PATH or udp://HOST:PORT; " +
-        "or list, show, set, trace",
+        "or list, show, set, trace, toxiproxy",
       required: true,
       check: checkEndpoint,
     },
@@ -153,7 +148,7 @@ export const linkMain: CommandMain<typeof linkSpec> = async (
       ...list(values.at).map(parseChange),
     ],
     seed,
-    observe: (event) => tell(event, output),
+    observe: (event) => tellLinkEvent(event, output),
   });
   output.print(`seed ${seed}`, { type: "seed", seed });
   await using _control = await openControl(
@@ -196,40 +191,5 @@ async function openControl(
       `link: ${describeError(error)}; it cannot be changed while it runs`,
     );
     return undefined;
-  }
-}
-
-function tell(event: LinkEvent, output: Output): void {
-  switch (event.type) {
-    case "ended": {
-      const { address, bytesUp, bytesDown, durationMs, ending } = event.access;
-      return output.print(
-        `${address} up ${formatBytes(bytesUp)} down ${formatBytes(bytesDown)} ${
-          (durationMs / 1000).toFixed(3)
-        } s ${ending}`,
-        { type: "ended", ...event.access },
-      );
-    }
-    case "changed": {
-      const { set, direction } = event;
-      return output.print(
-        `changed ${direction === undefined ? "" : `${direction} `}${
-          formatChange(set)
-        }`,
-        { type: "changed", direction, set },
-      );
-    }
-    case "connect failed":
-      return output.error(describeError(event.error));
-    case "device failed":
-      return output.error(describeError(event.error));
-    case "refused":
-      return output.error(
-        `refused ${event.address} at ${event.endpoint}: ${event.limit}`,
-      );
-    case "accept failed":
-      return output.error(
-        `cannot accept at ${event.endpoint}: ${String(event.error)}`,
-      );
   }
 }

@@ -24,8 +24,15 @@ export function frameTooLarge(
 ): RemoteProtocolError {
   return new RemoteProtocolError(
     "frame_too_large",
-    `Cannot read frame: payload has ${payloadBytes} bytes, maximum is ${maxFrameBytes}`,
+    `Cannot read frame: payload has ${payloadBytes} bytes, maximum is ${maxFrameBytes}` +
+      (isTlsRecord(payloadBytes) ? "; the peer seems to speak TLS" : ""),
   );
+}
+
+/** Whether a length of four bytes is what TLS begins with: an alert or a handshake of version 3 (RFC 8446, 5.1). */
+function isTlsRecord(length: number | string): boolean {
+  const start = Number(length) >>> 16;
+  return start === 0x1503 || start === 0x1603;
 }
 
 /** The error for a stream that ended inside a frame. */

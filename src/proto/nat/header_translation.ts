@@ -135,9 +135,11 @@ export function* toIpv6(
       adjust(copy.bytes, headerBytes, packet.protocol, change);
     }
   }
-  const room = MIN_MTU6 - IPV6_HEADER_BYTES - 8 + headerBytes;
-  const isSplit = !packet.dontFragment && payload.length > MIN_MTU6 - 40;
-  const parts = isSplit ? fragmentIpv4(copy, room) : [copy.bytes];
+  const room = MIN_MTU6 - IPV6_HEADER_BYTES - (packet.isFragment ? 8 : 0);
+  const isSplit = !packet.dontFragment && payload.length > room;
+  const parts = isSplit
+    ? fragmentIpv4(copy, MIN_MTU6 - IPV6_HEADER_BYTES - 8 + IPV4_HEADER_BYTES)
+    : [copy.bytes];
   for (const part of parts) {
     yield withHeader6(Ipv4Packet.parse(part)!, source, destination);
   }

@@ -102,7 +102,10 @@ export class Nat64 {
     if (host === undefined) return;
     const identification = Math.floor(this.#options.random() * 0x10000);
     const packet4 = toIpv4(packet, host.address4, destination, identification);
+    // Held on to: its last session may have to make room for the one that begins.
+    host.sessions++;
     if (packet4 !== undefined) this.#nat.fromInside(packet4, nowMs);
+    host.sessions--;
     if (host.sessions === 0) this.#forget(host);
   }
 

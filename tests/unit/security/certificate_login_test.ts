@@ -77,6 +77,26 @@ Deno.test("certificateLogin() matches names, and * is one part of them", async (
   }
 });
 
+Deno.test("certificateLogin() takes a comma in a name of the subject for no end of it", async () => {
+  const subject = "CN=x\\,O=Example";
+  for (const pattern of ["CN=*,O=Example", "**,O=Example"]) {
+    const rule = { subject: pattern, id: "staff", roles: [] };
+    const holder = (subject: string) =>
+      login([rule], { ...CERTIFICATE, subject });
+    assertEquals(await holder(subject), "denied", pattern);
+    assertEquals(await holder("CN=x\\\\\\,O=Example"), "denied", pattern);
+    assertEquals(await holder(`${subject},O=Example`), "staff", pattern);
+    assertEquals(await holder("CN=x\\\\,O=Example"), "staff", pattern);
+  }
+  assertEquals(
+    await login([{ subject: "CN=x\\,*", id: "x", roles: [] }], {
+      ...CERTIFICATE,
+      subject,
+    }),
+    "x",
+  );
+});
+
 Deno.test("certificateLogin() takes the first rule whose patterns all match", async () => {
   assertEquals(
     await login([
