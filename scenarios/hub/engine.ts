@@ -6,7 +6,7 @@
  */
 
 import { answer, missing, refuse, settled } from "./engine/answers.ts";
-import type { HubPeer } from "./engine/client.ts";
+import type { HubPeer, Identity } from "./engine/client.ts";
 import type { Cluster, Task } from "./engine/cluster.ts";
 import { Directory } from "./engine/directory.ts";
 import { gather, sum } from "./engine/gather.ts";
@@ -64,6 +64,15 @@ export class HubEngine<P extends HubPeer = HubPeer> {
       this.#iso = new Date(ms).toISOString();
     }
     return this.#iso;
+  }
+
+  /** A client has logged in. The name and the rooms of somebody else are not its own. */
+  become(peer: P, identity: Identity): void {
+    const former = peer.state.identity;
+    peer.state.identity = identity;
+    if (former?.id === identity.id && !former.isGuest) return;
+    this.#directory.unname(peer);
+    if (former?.isGuest === false) this.#rooms.remove(peer);
   }
 
   /** A client is gone. */

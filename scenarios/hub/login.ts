@@ -16,6 +16,7 @@ import {
   type Credentials,
   deviceLogin,
   devicesFile,
+  type JwtTokens,
   jwtTokens,
   KeyedLimit,
   openAuditLog,
@@ -23,7 +24,7 @@ import {
   type Peer,
   type Principal,
   readRules,
-  type Rules,
+  Rules,
   type ServerObserver,
   type Session,
   type SessionAnswers,
@@ -36,6 +37,7 @@ import {
 } from "../../mod.ts";
 import { answer } from "./engine/answers.ts";
 import { Client } from "./engine/client.ts";
+import { nameKey } from "./engine/names.ts";
 import type { FromHub, ToHub } from "./messages.ts";
 import type { HubGuard } from "./server.ts";
 
@@ -83,15 +85,22 @@ export async function openLogin(
   settings: LoginSettings,
 ): Promise<OpenLogin | undefined> {
   const sessions = new Sessions();
+  const tokens = await openTokens(settings);
   const authenticators = await openAuthenticators(settings, sessions);
+  if (tokens !== undefined) authenticators.push(tokens);
   if (authenticators.length === 0) {
-    refuseWithout("guests", settings.guests === true);
-    refuseWithout("rules", settings.rules !== undefined);
+    const { guests, rules, audit, messagesPerSecond } = settings;
+    refuseWithout(ANY_LOGIN, {
+      guests,
+      rules,
+      audit,
+      "messages-per-second": messagesPerSecond,
+    });
     return undefined;
   }
   const rules = settings.rules === undefined
     ? undefined
-    : await readRules(settings.rules);
+    : aboutRooms(await readRules(settings.rules));
   const audit = settings.audit === undefined
     ? undefined
     : await openAuditLog(settings.audit);
@@ -100,6 +109,7 @@ export async function openLogin(
       ...settings,
       authenticators,
       sessions,
+      tokens,
       rules,
       audit,
     }),
@@ -110,21 +120,45 @@ export async function openLogin(
   };
 }
 
-function refuseWithout(option: string, isGiven: boolean): void {
-  if (!isGiven) return;
-  throw new TypeError(
-    `Cannot use --${option} without a way to log in: one of --users, --tokens, --devices, --certificates is needed`,
-  );
+const ANY_LOGIN =
+  "a way to log in: one of --users, --tokens, --devices, --certificates is needed";
+
+/** An option that does nothing would leave open what it was meant to shut. */
+function refuseWithout(needed: string, options: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === false) continue;
+    throw new TypeError(`Cannot use --${name} without ${needed}`);
+  }
+}
+
+async function openTokens(
+  settings: LoginSettings,
+): Promise<JwtTokens | undefined> {
+  const { tokens, revoked } = settings;
+  const { tokenIssuer = "portolan", tokenAudience = "portolan" } = settings;
+  if (tokens === undefined) {
+    refuseWithout("--tokens", { revoked });
+    return undefined;
+  }
+  return jwtTokens({
+    keys: await tokenKeysFile(tokens, { onFault }),
+    issuer: tokenIssuer,
+    audience: tokenAudience,
+    ...(revoked === undefined
+      ? {}
+      : { revoked: await tokenRevocationsFile(revoked, { onFault }) }),
+  });
+}
+
+function onFault({ message }: Error): void {
+  getLogger("hub").warn("{message}", { message });
 }
 
 async function openAuthenticators(
   settings: LoginSettings,
   sessions: Sessions,
 ): Promise<Authenticator[]> {
-  const { users, tokens, revoked, devices, certificates } = settings;
-  const { tokenIssuer = "portolan", tokenAudience = "portolan" } = settings;
-  const onFault = ({ message }: Error) =>
-    getLogger("hub").warn("{message}", { message });
+  const { users, devices, certificates } = settings;
   const authenticators: Authenticator[] = [];
   if (users !== undefined) {
     const file = await UsersFile.open(users, { onFault });
@@ -136,16 +170,6 @@ async function openAuthenticators(
         sessionTokens(sessions, { account: (name) => file.find(name) }),
       );
     }
-  }
-  if (tokens !== undefined) {
-    authenticators.push(jwtTokens({
-      keys: await tokenKeysFile(tokens, { onFault }),
-      issuer: tokenIssuer,
-      audience: tokenAudience,
-      ...(revoked === undefined
-        ? {}
-        : { revoked: await tokenRevocationsFile(revoked, { onFault }) }),
-    }));
   }
   if (devices !== undefined) {
     const file = await devicesFile(devices, { onFault });
@@ -169,15 +193,24 @@ async function readCertificateRules(path: string): Promise<CertificateRule[]> {
 }
 
 function guardWith(
-  { authenticators, sessions, guests, messagesPerSecond, rules, audit }: {
+  { authenticators, sessions, tokens, ...settings }: {
     authenticators: Authenticator[];
     sessions: Sessions;
+    tokens: JwtTokens | undefined;
     guests?: boolean | undefined;
     messagesPerSecond?: number | undefined;
     rules: Rules | undefined;
     audit: AuditSink | undefined;
   },
 ): HubGuard {
+  const { guests, messagesPerSecond, rules, audit } = settings;
+  const logOut = async (principal: Principal): Promise<void> => {
+    const { grant, method } = principal;
+    if (isSession(grant)) await sessions.end(grant.token);
+    else if (method === tokens?.name) {
+      await tokens.revoke(principal).catch(onFault);
+    }
+  };
   const messageLimit = messagesPerSecond === undefined
     ? {}
     : { messageLimit: new KeyedLimit({ ratePerSecond: messagesPerSecond }) };
@@ -186,7 +219,7 @@ function guardWith(
       authenticators,
       credentials: credentialsIn,
       isLogout: (message) => message?.type === "logout",
-      loggedOut: ({ grant }) => isSession(grant) && sessions.end(grant.token),
+      loggedOut: logOut,
       action: actionOf,
       answer: ANSWERS,
       send: answerInTurn,
@@ -224,12 +257,34 @@ function credentialsIn(message: ToHub): Credentials | undefined {
     : { type: "device", device };
 }
 
+/** Rules whose groups are rooms, by the keys that the hub knows them by: however a room is written, it is one. */
+function aboutRooms({ rules }: Rules): Rules {
+  return new Rules(
+    rules.map(({ groups, ...rule }) =>
+      groups === undefined ? rule : { ...rule, groups: groups.map(nameKey) }
+    ),
+  );
+}
+
+/** What has nothing to do with a room, though it names one: a rule on rooms must not allow it. */
+const ROOMLESS: ReadonlySet<unknown> = new Set<ToHub["type"]>([
+  "broadcast",
+  "direct",
+  "echo",
+  "get_stats",
+  "identify",
+  "list",
+  "ping",
+]);
+
 /** What a message does, for the rules: rooms are groups. */
 function actionOf(message: ToHub): Action {
   const { type, room } = (message ?? {}) as Record<string, unknown>;
   return {
     type: typeof type === "string" ? type : "",
-    ...(typeof room === "string" ? { groups: [room] } : {}),
+    ...(typeof room !== "string" || ROOMLESS.has(type)
+      ? {}
+      : { groups: [nameKey(room)] }),
   };
 }
 

@@ -118,9 +118,7 @@ async function open(options: HubOptions, cluster?: Cluster): Promise<Hub> {
         everyone.add(peer);
         return new Client(principal && identityOf(principal));
       },
-      login(peer, principal) {
-        peer.state.identity = identityOf(principal);
-      },
+      login: (peer, principal) => engine.become(peer, identityOf(principal)),
       message(peer, message) {
         try {
           return engine.handle(peer, message);

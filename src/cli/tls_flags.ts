@@ -65,7 +65,7 @@ export function isTlsEndpoint(url: string): boolean {
  * What a server's options say about TLS; undefined if none of `endpoints` speaks it. Without a certificate one for
  * development is made, and how to trust it is printed once.
  *
- * @throws {UsageError} If options are missing that belong together.
+ * @throws {UsageError} If options are missing that belong together, or client certificates are asked for without TLS.
  * @throws {Error} If a file cannot be read.
  *
  * @example
@@ -86,7 +86,15 @@ export async function readServerTls(
   endpoints: readonly string[],
   output: Output,
 ): Promise<ServerTlsOptions | undefined> {
-  if (!endpoints.some(isTlsEndpoint)) return undefined;
+  if (!endpoints.some(isTlsEndpoint)) {
+    if (values.clientCa === undefined) return undefined;
+    // Whoever asks for certificates must not find that everybody is let in without one.
+    throw new UsageError(
+      `Cannot use --client-ca: no endpoint speaks TLS: current value is ${
+        endpoints.join(", ")
+      }`,
+    );
+  }
   checkPair(values);
   if (values.clientCrl !== undefined && values.clientCa === undefined) {
     throw new UsageError("Cannot use --client-crl without --client-ca");

@@ -3,6 +3,11 @@ import { lastErrno, lastError, type Libc, openLibc } from "./ffi/libc.ts";
 const TUNSETIFF = 0x400454can;
 const IFF_TUN = 0x0001;
 const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const TUNSETOFFLOAD = 0x400454d0n;
+const TUN_F_CSUM = 1;
+const TUN_F_TSO4 = 2;
+const TUN_F_TSO6 = 4;
 const O_RDWR = 0x2;
 const O_NONBLOCK = 0x800;
 const O_CLOEXEC = 0x80000;
@@ -12,6 +17,21 @@ const POLLIN = 1;
 const POLLFD_BYTES = 8;
 const EINTR = 4;
 const EAGAIN = 11;
+
+/** Bytes before each packet of a device with `offload`: a `virtio_net_hdr`. */
+export const OFFLOAD_HEADER_BYTES = 10;
+
+/** Options of {@linkcode Tun.open}. */
+export interface TunOptions {
+  /**
+   * Whether the kernel may leave to us what it leaves to network cards: a read then brings up to 64 KiB of a TCP stream
+   * as one packet, and checksums that cover the pseudo header alone. Each packet has a header of
+   * {@linkcode OFFLOAD_HEADER_BYTES}, which is given back with it when it is written.
+   *
+   * @default {false}
+   */
+  offload?: boolean;
+}
 
 /** The longest name of a network device. */
 const MAX_NAME_BYTES = IFNAMSIZ - 1;
@@ -39,7 +59,7 @@ export class Tun implements Disposable {
    *
    * @throws {Error} If there is no C library to be had, or the kernel refuses.
    */
-  static open(name: string): Tun {
+  static open(name: string, { offload = false }: TunOptions = {}): Tun {
     const encoded = new TextEncoder().encode(name);
     if (encoded.length === 0 || encoded.length > MAX_NAME_BYTES) {
       throw new RangeError(
@@ -63,12 +83,21 @@ export class Tun implements Disposable {
     }
     const request = new Uint8Array(IFREQ_BYTES);
     request.set(encoded);
-    new DataView(request.buffer).setUint16(IFNAMSIZ, IFF_TUN | IFF_NO_PI, true);
+    const flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0);
+    new DataView(request.buffer).setUint16(IFNAMSIZ, flags, true);
     if (libc.ioctl(descriptor, TUNSETIFF, request) < 0) {
       const reason = lastError(libc);
       libc.close(descriptor);
       throw new Error(
         `Cannot make TUN device: it needs root: ${reason}: current value is "${name}"`,
+      );
+    }
+    const offloads = BigInt(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+    if (offload && libc.ioctlNumber(descriptor, TUNSETOFFLOAD, offloads) < 0) {
+      const reason = lastError(libc);
+      libc.close(descriptor);
+      throw new Error(
+        `Cannot make TUN device: offloading: ${reason}: current value is "${name}"`,
       );
     }
     const end = request.indexOf(0);

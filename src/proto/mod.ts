@@ -1,4 +1,5 @@
 export { formatAddress, sourceNetwork, unmapAddress } from "./address.ts";
+export * from "./balance/mod.ts";
 export { bytes, type BytesOptions } from "./codec/bytes.ts";
 export { checksummed } from "./codec/checksummed.ts";
 export type { Codec } from "./codec/codec.ts";
@@ -70,6 +71,34 @@ export {
   type HelloSecrets,
 } from "./hello/handshake.ts";
 export { formatIp, Networks, parseIp } from "./ip.ts";
+export type {
+  NatEnding,
+  NatEntry,
+  NatEvent,
+  NatProtocol,
+  NatRefusal,
+} from "./nat/events.ts";
+export {
+  embedIpv4,
+  extractIpv4,
+  WELL_KNOWN_PREFIX,
+} from "./nat/ipv4_embedded.ts";
+export { Nat } from "./nat/nat.ts";
+export { Nat64, type Nat64Options } from "./nat/nat64.ts";
+export { type Ipv6Prefix, Nptv6, readIpv6Prefix } from "./nat/nptv6.ts";
+export {
+  DEFAULT_NAT_LIMITS,
+  DEFAULT_NAT_TIMEOUTS,
+  NAT_TYPES,
+  type NatBehavior,
+  type NatForward,
+  type NatLimits,
+  type NatOptions,
+  type NatTimeouts,
+  type NatType,
+  type NatTypeBehavior,
+} from "./nat/options.ts";
+export type { TcpState } from "./nat/tcp_state.ts";
 export type {
   ProxyAddress,
   ProxyHeader,

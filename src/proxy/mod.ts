@@ -1,6 +1,19 @@
+export { balance, Balancer } from "./balance/balancer.ts";
+export { balanceMetrics } from "./balance/metrics.ts";
+export type {
+  BalanceEvent,
+  BalanceOptions,
+  BalanceSettings,
+  BalanceTarget,
+} from "./balance/options.ts";
 export type { ProxyAccess, ProxyEvent, ProxyRequest } from "./events.ts";
 export { gateway, type GatewayOptions } from "./gateway.ts";
 export type { ResumeOptions } from "./resumable_session.ts";
+export {
+  NatRouter,
+  natRouter,
+  type NatRouterOptions,
+} from "./nat/nat_router.ts";
 export { Proxy, proxy } from "./proxy.ts";
 export {
   DEFAULT_PROXY_LIMITS,
@@ -30,8 +43,8 @@ export {
 export {
   type ByDirection,
   DEFAULT_IMPAIRMENTS,
-  type Direction,
   type Impairments,
+  type LinkDirection,
 } from "../proto/link/impairments.ts";
 export type { LinkCounters } from "../proto/link/impaired_link.ts";
 export {

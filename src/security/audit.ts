@@ -1,4 +1,7 @@
 import type { ServerObserver } from "../observe/events.ts";
+import { type Clock, systemClock } from "../io/clock.ts";
+import { KeyedLimit } from "../proto/security/keyed_limit.ts";
+import { networkOf } from "./source.ts";
 
 /** What happened, for the audit log. The names are fixed; the fields say more where there is more to say. */
 export interface AuditEvent {
@@ -40,7 +43,7 @@ export interface AuditEvent {
   readonly type?: string | undefined;
   /** The group that it was denied for. */
   readonly group?: string | undefined;
-  /** How many: messages denied to a peer in all, when its connection has ended. */
+  /** How many: messages denied to a peer in all, when its connection has ended; failed handshakes that were left out. */
   readonly count?: number | undefined;
 }
 
@@ -105,9 +108,11 @@ function shorten(text: string): string {
 }
 
 /**
- * Writes down the handshakes that fail: give it to `serve()` as `observe`.
+ * Writes down the handshakes that fail: give it to `serve()` as `observe`. A source that fails all the time does not fill
+ * the log: ten records at once and one a second, and the next record of any source tells how many were left out.
  *
  * @param next Is told every event too.
+ * @param clock Where its time comes from.
  *
  * @example Usage
  * ```ts
@@ -128,24 +133,36 @@ function shorten(text: string): string {
 export function auditHandshakes(
   audit: AuditSink,
   next?: ServerObserver,
+  clock: Clock = systemClock,
 ): ServerObserver {
+  const limit = new KeyedLimit({ ratePerSecond: 1, burst: 10 });
+  let leftOut = 0;
   return (event) => {
     next?.(event);
     if (event.type !== "handshake failed") return;
-    const { address: source, endpoint, error } = event;
+    const { address, endpoint, error } = event;
+    const source = networkOf({ address, endpoint });
+    if (limit.tryTake(source, clock.now()) > 0) {
+      leftOut++;
+      return;
+    }
+    const count = leftOut === 0 ? undefined : leftOut;
+    leftOut = 0;
     // What is lost is counted by the log.
     audit.record({
       event: "certificate refused",
       source,
       endpoint,
       detail: describe(error),
+      count,
     }).catch(() => {});
   };
 }
 
-/** The last words of an error: those of what caused it. */
+/** What an error says, and what caused it, if it does not say so itself. */
 function describe(error: unknown): string {
-  let last = error;
-  while (last instanceof Error && last.cause !== undefined) last = last.cause;
-  return last instanceof Error ? last.message : String(last);
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  const why = cause === undefined ? "" : describe(cause);
+  return message.includes(why) ? message : `${message}: ${why}`;
 }

@@ -45,6 +45,8 @@ interface NameKind {
   values(certificate: PeerCertificate): readonly (string | undefined)[];
   /** What `*` does not stand for; undefined where it stands for itself. */
   readonly stop?: string;
+  /** Whether a backslash makes the next character a part of the name. */
+  readonly escapes?: boolean;
   /** Brings names and patterns to one form. */
   readonly form?: (name: string) => string;
 }
@@ -58,7 +60,11 @@ const KINDS = {
     form: (name) => name.toLowerCase(),
   },
   email: { values: ({ names }) => names.email, stop: "@" },
-  subject: { values: ({ subject }) => [subject], stop: "," },
+  subject: {
+    values: ({ subject }) => [subject],
+    stop: ",",
+    escapes: true,
+  },
   commonName: { values: ({ commonName }) => [commonName], stop: "" },
   fingerprint: {
     values: ({ fingerprint }) => [fingerprint],
@@ -167,20 +173,25 @@ function matchersOf(rule: CertificateRule): Matcher[] {
 }
 
 function matcherOf(pattern: string, how: NameKind): Matcher {
-  const { values, stop, form = (name) => name } = how;
+  const { values, stop, escapes = false, form = (name) => name } = how;
   const isMatch = stop === undefined
     ? (name: string) => name === form(pattern)
-    : (name: string) => wildcard(form(pattern), stop).test(name);
+    : (name: string) => wildcard(form(pattern), stop, escapes).test(name);
   return (certificate) =>
     values(certificate).find((name) =>
       name !== undefined && isMatch(form(name))
     );
 }
 
-function wildcard(pattern: string, stop: string): RegExp {
-  const part = stop === "" ? "[^]+" : `[^${stop}]+`;
+function wildcard(pattern: string, stop: string, escapes: boolean): RegExp {
+  const except = (end: string) =>
+    escapes ? `(?:[^${end}\\\\]|\\\\[^])+` : `[^${end}]+`;
   const source = pattern.split(/(\*\*?)/).map((piece) =>
-    piece === "**" ? "[^]+" : piece === "*" ? part : RegExp.escape(piece)
+    piece === "**"
+      ? except("")
+      : piece === "*"
+      ? except(stop)
+      : RegExp.escape(piece)
   );
   return new RegExp(`^${source.join("")}$`);
 }

@@ -3,6 +3,9 @@ import { AuthenticationError } from "./authentication.ts";
 /** Milliseconds after which a peer that found all places taken may try again. */
 const BUSY_RETRY_MS = 1_000;
 
+/** Sources that are known to have logged in; those that did so longest ago are forgotten. */
+export const MAX_TRUSTED_SOURCES = 10_000;
+
 /** Limits of {@linkcode Checks}. */
 export interface ChecksLimits {
   /** Checks at a time. */
@@ -23,12 +26,14 @@ interface Source {
 
 /**
  * Lets so many logins be checked at a time. The others wait, and the sources that wait take turns: a flood from one
- * delays no other. Too many that wait are refused.
+ * delays no other. Sources from which somebody has logged in go first: a flood from many delays the others alone. Too
+ * many that wait are refused.
  */
 export class Checks {
   readonly #limits: ChecksLimits;
   /** In the order of their turns. */
   readonly #sources = new Map<string, Source>();
+  readonly #trusted = new Set<string>();
   #running = 0;
   #waiting = 0;
 
@@ -39,6 +44,22 @@ export class Checks {
   /** Sources that have something under way. */
   get size(): number {
     return this.#sources.size;
+  }
+
+  /** Remembers that somebody has logged in from there. */
+  trust(source: string): void {
+    this.#trusted.delete(source);
+    this.#trusted.add(source);
+    if (this.#trusted.size <= MAX_TRUSTED_SOURCES) return;
+    for (const oldest of this.#trusted) {
+      this.#trusted.delete(oldest);
+      return;
+    }
+  }
+
+  /** Whether somebody has logged in from there, and it is remembered. */
+  isTrusted(source: string): boolean {
+    return this.#trusted.has(source);
   }
 
   /**
@@ -73,7 +94,7 @@ export class Checks {
     }
     const { waiting } = source;
     if (
-      this.#waiting >= maxWaitingChecks ||
+      this.#waiting >= maxWaitingChecks && !this.isTrusted(name) ||
       waiting.size >= maxWaitingChecksPerSource
     ) {
       throw new AuthenticationError(
@@ -116,17 +137,27 @@ export class Checks {
     }
   }
 
-  /** Gives the place to the source whose turn it is; few are passed over, as those have something running. */
+  /** Gives the place to the source whose turn it is. */
   #startNext(): void {
-    for (const [name, source] of this.#sources) {
-      if (source.running >= this.#limits.maxChecksPerSource) continue;
-      for (const start of source.waiting) {
-        this.#sources.delete(name);
-        this.#sources.set(name, source);
-        this.#running++;
-        source.running++;
-        return start();
+    let next: string | undefined;
+    for (const [name, { running, waiting }] of this.#sources) {
+      if (waiting.size === 0 || running >= this.#limits.maxChecksPerSource) {
+        continue;
       }
+      next ??= name;
+      if (!this.isTrusted(name)) continue;
+      next = name;
+      break;
     }
+    if (next !== undefined) this.#start(next, this.#sources.get(next)!);
+  }
+
+  #start(name: string, source: Source): void {
+    this.#sources.delete(name);
+    this.#sources.set(name, source);
+    this.#running++;
+    source.running++;
+    const [start] = source.waiting;
+    start!();
   }
 }

@@ -44,16 +44,19 @@ export class JsonFile<T> {
   readonly #options: JsonFileOptions<T>;
   #value: T;
   #state: string;
+  /** It held something: when it is empty, somebody is at work. */
+  #wasFull: boolean;
 
   private constructor(
     path: string,
     options: JsonFileOptions<T>,
-    { value, state }: { value: T; state: string },
+    { value, state, isFull }: Loaded<T>,
   ) {
     this.path = path;
     this.#options = options;
     this.#value = value;
     this.#state = state;
+    this.#wasFull = isFull;
   }
 
   /**
@@ -74,10 +77,10 @@ export class JsonFile<T> {
     try {
       state = stateOf(await Deno.stat(this.path));
       if (state === this.#state) return this.#value;
-      ({ value: this.#value, state: this.#state } = await load(
-        this.path,
-        this.#options,
-      ));
+      const loaded = await this.#load();
+      this.#value = loaded.value;
+      this.#state = loaded.state;
+      this.#wasFull = loaded.isFull;
     } catch (error) {
       if (state !== this.#state) this.#options.onFault?.(error as Error);
       this.#state = state;
@@ -92,12 +95,26 @@ export class JsonFile<T> {
    */
   async update<R>(change: (value: T) => R): Promise<R> {
     using _lock = await lock(this.path);
-    const { value } = await load(this.path, this.#options);
+    const { value } = await this.#load();
     const result = change(value);
     await replace(this.path, this.#options.format(value));
     await this.read();
     return result;
   }
+
+  /** An empty file that was full once would, for example, revoke nothing. */
+  async #load(): Promise<Loaded<T>> {
+    const loaded = await load(this.path, this.#options);
+    if (loaded.isFull || !this.#wasFull) return loaded;
+    throw about(`Cannot use "${this.path}"`, new Error("It is empty"));
+  }
+}
+
+/** What a file held. */
+interface Loaded<T> {
+  readonly value: T;
+  readonly state: string;
+  readonly isFull: boolean;
 }
 
 /**
@@ -153,7 +170,7 @@ export function entriesOf(json: unknown, what: string): [string, unknown][] {
 async function load<T>(
   path: string,
   options: JsonFileOptions<T>,
-): Promise<{ value: T; state: string }> {
+): Promise<Loaded<T>> {
   try {
     using file = await Deno.open(path, { read: true });
     const stat = await file.stat();
@@ -165,10 +182,10 @@ async function load<T>(
           `mode is ${(stat.mode! & 0o777).toString(8)}`,
       );
     }
-    return { value, state: stateOf(stat) };
+    return { value, state: stateOf(stat), isFull: text !== "" };
   } catch (cause) {
     if (options.create && cause instanceof Deno.errors.NotFound) {
-      return { value: options.parse({}), state: "" };
+      return { value: options.parse({}), state: "", isFull: false };
     }
     throw about(`Cannot use "${path}"`, cause);
   }

@@ -170,7 +170,7 @@ export class Login<In, Out> {
 
   /** The network that a peer is counted under. */
   source(peer: Peer<In, Out, unknown>): string {
-    return networkOf(peer, this.#options.sourceOf);
+    return networkOf(peer, this.#options.sourceOf?.(peer));
   }
 
   /**
@@ -345,6 +345,7 @@ export class Login<In, Out> {
         );
       }
       await this.#accepted(attempt, result);
+      this.#checks.trust(attempt.source);
       return result;
     } catch (error) {
       const { signal } = attempt;

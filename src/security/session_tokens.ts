@@ -4,6 +4,7 @@ import {
   type Principal,
 } from "./authentication.ts";
 import { entriesOf, JsonFile } from "./json_file.ts";
+import type { Account } from "./users.ts";
 import {
   isSessionToken,
   type SessionRecord,
@@ -21,11 +22,12 @@ export interface SessionTokensOptions {
   rotate?: boolean;
   /**
    * Finds what the user of a session may be at this moment, such as `(id) => users.find(id)`; all sessions of a user
-   * who is not found end. Without it the roles are those of the login that began the session.
+   * who is not found end, as do those from before the password was changed. Without it the roles are those of the login
+   * that began the session.
    */
   account?: (
     id: string,
-  ) => Promise<Pick<Principal, "roles"> | undefined>;
+  ) => Promise<Pick<Account, "roles" | "passwordChangedMs"> | undefined>;
 }
 
 /**
@@ -67,15 +69,21 @@ export function sessionTokens(
         throw new AuthenticationError("denied", "it is no session token");
       }
       const { token } = credentials;
-      const principal = sessions.use(token, nowMs);
-      const { id } = principal;
-      const found = account === undefined ? principal : await account(id);
-      if (found === undefined) {
-        await sessions.endAll(id);
-        throw new AuthenticationError("denied", "the account is gone");
+      let principal = sessions.use(token, nowMs);
+      if (account !== undefined) {
+        const { id } = principal;
+        const found = await account(id);
+        await sessions.endAll(
+          id,
+          found ? found.passwordChangedMs ?? -1 : Infinity,
+        );
+        if (found === undefined) {
+          throw new AuthenticationError("denied", "the account is gone");
+        }
+        principal = { ...sessions.use(token, nowMs), roles: found.roles };
       }
-      const { roles } = found;
-      if (!rotate) return { ...principal, roles };
+      const { roles } = principal;
+      if (!rotate) return principal;
       const { session } = await sessions.rotate(token, nowMs);
       return { ...principal, roles, grant: session };
     },

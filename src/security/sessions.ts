@@ -170,12 +170,14 @@ export class Sessions {
     return true;
   }
 
-  /** Ends all sessions of a user; returns how many there were. */
-  async endAll(id: string): Promise<number> {
-    const hashes = [...this.#users.get(id) ?? []];
-    for (const hash of hashes) this.#remove(this.#sessions.get(hash)!);
-    await this.#changed();
-    return hashes.length;
+  /** Ends all sessions of a user that began by `untilMs`, in milliseconds since 1970; returns how many there were. */
+  async endAll(id: string, untilMs = Infinity): Promise<number> {
+    const ended = [...this.#users.get(id) ?? []]
+      .map((hash) => this.#sessions.get(hash)!)
+      .filter(({ startedMs }) => startedMs <= untilMs);
+    for (const record of ended) this.#remove(record);
+    if (ended.length > 0) await this.#changed();
+    return ended.length;
   }
 
   /** Resolves when the store has everything. */

@@ -7,15 +7,16 @@ export type SourceOf<In, Out> = (
 ) => string | undefined;
 
 /** The network that limits count a peer under: what a trusted proxy tells, else its own, else its endpoint. */
-export function networkOf<In, Out>(
-  peer: Peer<In, Out, unknown>,
-  sourceOf: SourceOf<In, Out> | undefined,
+export function networkOf(
+  { address, endpoint }: {
+    readonly address: string;
+    readonly endpoint: string;
+  },
+  told?: string,
 ): string {
-  const told = sourceOf?.(peer);
   if (told !== undefined) return sourceNetwork(told);
-  const { address } = peer;
   // Peers of a Unix socket or of this process have no address: `unix#4`.
   const host = /^\[(.+)\]:\d+$|^([^#]+):\d+$/.exec(address);
   const found = host?.[1] ?? host?.[2];
-  return found === undefined ? peer.endpoint : sourceNetwork(found);
+  return found === undefined ? endpoint : sourceNetwork(found);
 }

@@ -74,11 +74,12 @@ export interface JwtTokens extends Authenticator {
     options: IssueOptions,
   ): Promise<string>;
   /**
-   * Takes a token back: it is checked like one that logs in, then revoked until it expires.
+   * Takes back a token, or that of a principal who has logged in with one, until it expires. A token is checked like one
+   * that logs in.
    *
-   * @throws {AuthenticationError} If it is not good anyway.
+   * @throws {AuthenticationError} If it is not good anyway, or the principal has logged in otherwise.
    */
-  revoke(token: string, nowMs?: number): Promise<void>;
+  revoke(token: string | Principal, nowMs?: number): Promise<void>;
 }
 
 /** A token that is right. */
@@ -169,16 +170,18 @@ export function jwtTokens(options: JwtTokensOptions): JwtTokens {
     return { sub, jti, expiresAtMs, roles };
   };
 
+  const shown = new WeakMap<Principal, Verified>();
+
   return {
     name: "jwt",
     accepts: ["token"],
     async authenticate(credentials, { nowMs }): Promise<Principal> {
       if (credentials.type !== "token") throw denied("it is no token");
-      const { sub, roles, expiresAtMs } = await verify(
-        credentials.token,
-        nowMs,
-      );
-      return { id: sub, roles, method: "jwt", expiresAtMs };
+      const verified = await verify(credentials.token, nowMs);
+      const { sub, roles, expiresAtMs } = verified;
+      const principal = { id: sub, roles, method: "jwt", expiresAtMs };
+      shown.set(principal, verified);
+      return principal;
     },
     async issue(
       { id, roles },
@@ -208,7 +211,14 @@ export function jwtTokens(options: JwtTokensOptions): JwtTokens {
         .sign(key.privateKey);
     },
     async revoke(token, nowMs = Date.now()): Promise<void> {
-      const { sub, jti, expiresAtMs } = await verify(token, nowMs);
+      const verified = typeof token === "string"
+        ? await verify(token, nowMs)
+        : shown.get(token);
+      if (verified === undefined) {
+        const detail = "the login was not by a token";
+        throw new AuthenticationError("unsupported", detail);
+      }
+      const { sub, jti, expiresAtMs } = verified;
       // It is good for the skew after its expiry, too.
       const untilMs = expiresAtMs + clockSkewMs;
       await revocations.update((revoked) =>

@@ -10,6 +10,8 @@ export interface Account {
   readonly password: string;
   /** What it may be. */
   readonly roles: readonly string[];
+  /** When the account got another password, in milliseconds since 1970; undefined if it never did. */
+  readonly passwordChangedMs?: number | undefined;
 }
 
 /** Where accounts are kept. */
@@ -95,9 +97,10 @@ export class UsersFile implements Users {
     const name = checkName(account.name, "user name");
     parsePasswordHash(account.password);
     const roles = checkRoles(account.roles, name);
-    await this.#file.update((accounts) =>
-      accounts.set(name, { ...account, name, roles })
-    );
+    await this.#file.update((accounts) => {
+      const passwordChangedMs = accounts.has(name) ? Date.now() : undefined;
+      accounts.set(name, { ...account, name, roles, passwordChangedMs });
+    });
   }
 
   /** Removes an account; returns whether there was one. */
@@ -133,7 +136,7 @@ function parseAccounts(json: unknown): Map<string, Account> {
   return new Map(
     entriesOf(json, "the accounts").map(([key, value]) => {
       const name = checkName(key, "user name");
-      const { password, roles = [] } = Object.fromEntries(
+      const { password, roles = [], passwordChangedMs } = Object.fromEntries(
         entriesOf(value, `account "${name}"`),
       );
       if (typeof password !== "string") {
@@ -142,7 +145,14 @@ function parseAccounts(json: unknown): Map<string, Account> {
         );
       }
       parsePasswordHash(password);
-      return [name, { name, password, roles: checkRoles(roles, name) }];
+      const account = { name, password, roles: checkRoles(roles, name) };
+      if (passwordChangedMs === undefined) return [name, account];
+      if (typeof passwordChangedMs !== "number") {
+        throw new TypeError(
+          `Cannot read account "${name}": passwordChangedMs must be a number`,
+        );
+      }
+      return [name, { ...account, passwordChangedMs }];
     }),
   );
 }
@@ -151,7 +161,7 @@ function formatAccounts(accounts: ReadonlyMap<string, Account>): unknown {
   return Object.fromEntries(
     Array.from(
       accounts.values(),
-      ({ name, password, roles }) => [name, { password, roles }],
+      ({ name, ...account }) => [name, account],
     ),
   );
 }

@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs";
+
 /** A file that is being written. */
 export type DiskFile = Pick<
   Deno.FsFile,
@@ -31,6 +33,8 @@ export interface Disk {
   setTime(path: string, mtimeMs: number): void;
   /** Makes what changed in a directory outlive a loss of power. */
   syncDirectory(path: string): void;
+  /** Bytes that can still be written; undefined where this process may not ask. */
+  freeBytes(path: string): number | undefined;
 }
 
 /** The disk of the machine. */
@@ -48,6 +52,12 @@ export const systemDisk: Disk = {
   syncDirectory(path): void {
     using directory = Deno.openSync(path);
     directory.syncSync();
+  },
+  freeBytes(path): number | undefined {
+    const descriptor = { name: "sys", kind: "statfs" } as const;
+    if (Deno.permissions.querySync(descriptor).state !== "granted") return;
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
   },
 };
 

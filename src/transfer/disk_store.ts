@@ -127,8 +127,8 @@ export class DiskStore implements Disposable {
   removeQuietly(path: string): void {
     try {
       this.disk.remove(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    } catch {
+      // It is gone, or goes when the folder is opened the next time.
     }
   }
 

@@ -96,6 +96,7 @@ export class Receiving {
         ? this.#session.examine(first + at, entry)
         : { type: "refused", outcome: "refused", detail };
     }));
+    this.#session.syncDirectories();
     return this.#answer();
   }
 

@@ -52,22 +52,20 @@ export class SafeTree {
    * @throws {PlaceError} If one of them is none.
    */
   checkParents(path: string): void {
-    for (
-      let parent = parentOf(path);
-      parent !== "" && !this.#trusted.has(parent);
-      parent = parentOf(parent)
-    ) {
-      const info = lookAt(this.locate(parent));
-      if (!info?.isDirectory) {
-        const what = info === undefined
-          ? "missing"
-          : info.isSymlink
-          ? "a symbolic link"
-          : "no directory";
-        throw new PlaceError(`Cannot write below "${parent}": it is ${what}`);
-      }
-      this.#trusted.add(parent);
+    const parent = parentOf(path);
+    if (parent === "" || this.#trusted.has(parent)) return;
+    // From the top: what lies behind a link must not come to be trusted.
+    this.checkParents(parent);
+    const info = lookAt(this.locate(parent));
+    if (!info?.isDirectory) {
+      const what = info === undefined
+        ? "missing"
+        : info.isSymlink
+        ? "a symbolic link"
+        : "no directory";
+      throw new PlaceError(`Cannot write below "${parent}": it is ${what}`);
     }
+    this.#trusted.add(parent);
   }
 
   /** What is at the place of an entry, links not followed. A name that is missing costs no call of its own. */
@@ -89,19 +87,21 @@ export class SafeTree {
   }
 
   /**
-   * Makes a directory unless it is there; its owner can write there until its mode is set.
+   * Makes a directory unless it is there, and tells whether it was made; its owner can write there until its mode is
+   * set.
    *
    * @throws {PlaceError} If something else is in its place.
    */
-  makeDirectory({ path, mode }: TransferEntry): void {
+  makeDirectory({ path, mode }: TransferEntry): boolean {
     this.checkParents(path);
     const info = lookAt(this.locate(path));
-    if (info === undefined) {
-      this.#disk.makeDirectory(this.locate(path), mode & 0o777 | 0o700);
-      this.#fresh.add(path);
-    } else if (!info.isDirectory) {
+    if (info?.isDirectory) return false;
+    if (info !== undefined) {
       throw new PlaceError(`Cannot make directory "${path}": a file is there`);
     }
+    this.#disk.makeDirectory(this.locate(path), mode & 0o777 | 0o700);
+    this.#fresh.add(path);
+    return true;
   }
 
   /** Puts a finished file to its place. */

@@ -143,17 +143,25 @@ export async function serveFiles(
 ): Promise<FileServer> {
   const store = DiskStore.open(options.directory);
   try {
-    return await serveStore(store, options);
+    return await begin(store, options, () => store.close());
   } catch (error) {
     store.close();
     throw error;
   }
 }
 
-/** The same for a folder that is open already; it is closed when the server has ended. */
-export async function serveStore(
+/** The same for a folder that is open already, and stays open when the server has ended. */
+export function serveStore(
   store: DiskStore,
   options: ServeFilesOptions,
+): Promise<FileServer> {
+  return begin(store, options, () => {});
+}
+
+async function begin(
+  store: DiskStore,
+  options: ServeFilesOptions,
+  close: () => void,
 ): Promise<FileServer> {
   const server = await serve<TransferMessage, TransferMessage, Guest>({
     ...options,
@@ -170,7 +178,7 @@ export async function serveStore(
       },
     },
   });
-  return new StoreServer(server, () => store.close());
+  return new StoreServer(server, close);
 }
 
 function take(
@@ -181,7 +189,7 @@ function take(
 ): Promise<void> | undefined {
   try {
     if (peer.state.role === undefined) {
-      begin(peer, message, store, options);
+      answerOpen(peer, message, store, options);
       return undefined;
     }
     const handled = peer.state.role.receive(message);
@@ -200,7 +208,7 @@ function giveUp(peer: FilePeer, error: unknown): void {
   void peer.close(reason);
 }
 
-function begin(
+function answerOpen(
   peer: FilePeer,
   message: TransferMessage,
   store: DiskStore,

@@ -48,6 +48,10 @@ export class StoreSession {
   #open: OpenFile | undefined;
   #batch: WrittenFile[] = [];
   #syncMs = 0;
+  /** Directories whose parents are to be synced. */
+  readonly #made: TransferEntry[] = [];
+  /** Bytes of large files that are still to be written. */
+  #promisedBytes = 0;
 
   /** Made by {@linkcode DiskStore.session}. */
   constructor(store: DiskStore) {
@@ -61,7 +65,13 @@ export class StoreSession {
     return this.#batch.length;
   }
 
-  /** Looks what is there of an entry, and makes directories. */
+  /** Makes the directories that were made outlive a loss of power; what is in them relies on that. */
+  syncDirectories(): void {
+    const made = this.#made.splice(0);
+    this.#syncParents(made);
+  }
+
+  /** Looks what is there of an entry, and makes directories; {@linkcode StoreSession.syncDirectories} follows. */
   examine(index: number, entry: TransferEntry): Found {
     try {
       return this.#examine(index, entry);
@@ -73,7 +83,7 @@ export class StoreSession {
   #examine(index: number, entry: TransferEntry): Found {
     const { path, kind, mode } = entry;
     if (kind === "directory") {
-      this.#tree.makeDirectory(entry);
+      if (this.#tree.makeDirectory(entry)) this.#made.push(entry);
       this.#later.push({ index, entry });
       return { type: "absent" };
     }
@@ -95,24 +105,48 @@ export class StoreSession {
   }
 
   /** What was received of a file before; from now on no other connection writes it. */
-  #claim({ path, size, mtimeMs }: TransferEntry): Found {
+  #claim(entry: TransferEntry): Found {
+    const { path } = entry;
     const { claimed } = this.#store;
     if (claimed.has(path)) {
       const detail = `"${path}" is being received from another sender`;
       return { type: "refused", outcome: "busy", detail };
     }
+    const found = this.#resumable(entry);
+    const fault = this.#roomFault(entry, found);
+    if (fault !== undefined) return fault;
     claimed.add(path);
     this.#claims.add(path);
+    return found;
+  }
+
+  /** What is there of a file that is not complete; what is there of another version of it is given up. */
+  #resumable({ path, size, mtimeMs }: TransferEntry): Found {
     const journaled = this.#store.partial(path);
     if (journaled === undefined) return { type: "absent" };
     const { identity } = journaled.partial;
     const isSame = identity.size === size && identity.mtimeMs === mtimeMs &&
       lookAt(this.#store.temporary(identity.temporary)) !== undefined;
-    if (isSame) {
-      return { type: "partial", leaves: journaled.partial };
-    }
+    if (isSame) return { type: "partial", leaves: journaled.partial };
     this.#store.forget(journaled);
     return { type: "absent" };
+  }
+
+  /** Refuses a large file that the disk has no room for; small ones find out by themselves. */
+  #roomFault({ path, size }: TransferEntry, found: Found): Found | undefined {
+    if (size <= LEAF_BYTES) return undefined;
+    const held = found.type === "partial"
+      ? this.#store.partial(path)!.partial.records * LEAF_BYTES
+      : 0;
+    const needed = this.#promisedBytes + Math.max(size - held, 0);
+    const { disk, directory } = this.#store;
+    const free = disk.freeBytes(directory);
+    if (free !== undefined && needed > free) {
+      const detail = `${needed} bytes are needed, ${free} are free`;
+      return { type: "refused", outcome: "full", detail };
+    }
+    this.#promisedBytes = needed;
+    return undefined;
   }
 
   /** Writes a verified leaf of a file of several. When this returns, it is there even if the process is killed. */
@@ -133,6 +167,7 @@ export class StoreSession {
       open.position += data.length;
     }
     this.#store.journal.addLeaf(open.journaled, leaf, hash);
+    this.#promisedBytes -= data.length;
     this.#syncSometimes(open);
   }
 
@@ -277,7 +312,12 @@ export class StoreSession {
     if (sync === syncNow && batch.length > 0) {
       this.#syncMs = (performance.now() - startMs) / batch.length;
     }
-    this.#syncParents(batch.map(({ entry }) => entry));
+    try {
+      this.#syncParents(batch.map(({ entry }) => entry));
+    } catch (error) {
+      // They are at their places, and may not stay there.
+      return results.map(({ index }) => ({ index, ...placeFailure(error) }));
+    }
     return results;
   }
 

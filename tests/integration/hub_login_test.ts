@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertMatch,
   assertNotEquals,
+  assertRejects,
 } from "@std/assert";
 import {
   HUB_SERVER,
@@ -11,6 +12,7 @@ import {
 } from "../../scenarios/hub/login.ts";
 import { type Hub, startHub } from "../../scenarios/hub/server.ts";
 import { PasswordHasher } from "../../src/security/password_hash.ts";
+import { UsersFile } from "../../src/security/users.ts";
 import { jwtTokens } from "../../src/security/tokens.ts";
 import {
   createTokenKey,
@@ -190,6 +192,50 @@ Deno.test("hub with rules tells what is denied, and does the rest", async () => 
   );
 });
 
+Deno.test("hub with a login takes a token of the issuer no more after the logout", async () => {
+  await using harness = await start();
+  const { hub, folder } = harness;
+  const issuer = jwtTokens({
+    keys: await tokenKeysFile(`${folder}/keys.json`),
+    issuer: "portolan",
+    audience: "portolan",
+  });
+  const token = await issuer.issue({ id: "zoe", roles: [] }, {
+    lifetimeMs: 60_000,
+  });
+  const login = { type: "login", token };
+  using client = await HubClient.connect(hub.endpoint);
+  assertEquals((await client.ask(login)).type, "logged_in");
+  assertEquals((await client.ask({ type: "logout" })).type, "logged_out");
+  using replayed = await HubClient.connect(hub.endpoint);
+  assertEquals(codes([await replayed.ask(login)]), ["revoked"]);
+});
+
+Deno.test("hub with a login ends sessions when the password is changed", async () => {
+  await using harness = await start();
+  const { hub, folder } = harness;
+  using first = await HubClient.connect(hub.endpoint);
+  const { session } = await first.ask(byPassword("bob"));
+  const users = await UsersFile.open(`${folder}/users.json`);
+  const password = await new PasswordHasher().hash("another");
+  await users.add({ name: "bob", password, roles: ["user"] });
+  using second = await HubClient.connect(hub.endpoint);
+  const login = { type: "login", token: session };
+  assertEquals(codes([await second.ask(login)]), ["denied"]);
+});
+
+Deno.test("openLogin() refuses options that would do nothing", async () => {
+  for (
+    const settings of [
+      { guests: true },
+      { rules: "rules.json" },
+      { audit: "audit.log" },
+      { messagesPerSecond: 1 },
+      { revoked: "revoked.json" },
+    ]
+  ) await assertRejects(() => openLogin(settings), TypeError, "Cannot use --");
+});
+
 Deno.test("hub with rules knows a room however its name is written", async () => {
   await using harness = await start();
   using bob = await HubClient.connect(harness.hub.endpoint);
@@ -212,7 +258,10 @@ Deno.test("hub with rules that are written in capital letters keeps to them", as
   await Deno.remove(rules);
   using bob = await HubClient.connect(harness.hub.endpoint);
   await bob.ask(byPassword("bob"));
-  await bob.say({ type: "join", room: "bridge 2" }, { type: "join", room: "x" });
+  await bob.say({ type: "join", room: "bridge 2" }, {
+    type: "join",
+    room: "x",
+  });
   assertEquals(codes(await bob.hearAll(2)), ["denied", "joined"]);
 });
 

@@ -12,6 +12,7 @@ import {
   type EmulateLinkOptions,
 } from "../../src/proxy/link/emulated_link.ts";
 import type { LinkEvent } from "../../src/proxy/link/events.ts";
+import { connect, lines, serve, simulate, text } from "../../mod.ts";
 import { Program, run, task } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -288,8 +289,8 @@ Deno.test("emulateLink() refuses what makes no sense before it listens", async (
   const wrong: [Partial<EmulateLinkOptions>, string][] = [
     [{ up: { lossRate: 3 } }, "0 to 1"],
     [{ schedule: [{ atMs: 5, set: { latencyMs: -1 } }] }, "0 or more"],
-    [{ to: "udp://127.0.0.1:1" }, "datagrams go to datagrams"],
-    [{ listen: "udp://127.0.0.1" }, "streams"],
+    [{ to: "udp://127.0.0.1:1" }, "streams go to streams"],
+    [{ listen: "udp://127.0.0.1" }, "datagrams go to datagrams"],
     [{ listen: "udp://127.0.0.1", to: "udp://127.0.0.1:1" }, "udp://HOST:PORT"],
   ];
   for (const [options, message] of wrong) {
@@ -587,4 +588,68 @@ Deno.test("link trace prints a trace that link reads", async () => {
   using server = await target.accept();
   await client.send(new Uint8Array(30_000));
   assertEquals((await server.receive(30_000)).length, 30_000);
+});
+
+Deno.test("link toxiproxy serves the API", async () => {
+  await using program = await Program.serve(
+    task("link", "toxiproxy", "127.0.0.1:0", "--seed=5"),
+  );
+  const response = await fetch(`${program.endpoints[0]}/proxies`);
+  assertEquals(await response.json(), {});
+  assertEquals(await program.stop(), 0);
+});
+
+Deno.test("emulateLink() hears the target alone", async () => {
+  using echo = new Datagrams();
+  await using link = await emulateLink({
+    listen: "udp://127.0.0.1:0",
+    to: echo.url,
+  });
+  using client = new Datagrams();
+  await client.send(link.endpoint, 1);
+  await waitUntil("the datagram", () => echo.froms.length === 1);
+  const back = `udp://127.0.0.1:${echo.froms[0]!.port}`;
+  using stranger = new Datagrams();
+  await stranger.send(back, 666);
+  await echo.send(back, 2);
+  await waitUntil("an answer", () => client.received.length > 0);
+  assertEquals(client.received, [2]);
+});
+
+Deno.test("emulateLink() does the same in simulation, again and again", async () => {
+  const wire = lines(text());
+  const times: string[] = [];
+  await simulate({ seeds: 2, firstSeed: 5 }, async (network) => {
+    await using _service = await serve({
+      ...network.host("service"),
+      listen: "tcp://0.0.0.0:7001",
+      wire,
+      handler: { message: (peer, line) => peer.send(line) },
+    });
+    await using link = await emulateLink({
+      ...network.host("link"),
+      listen: "tcp://0.0.0.0:7000",
+      to: "tcp://service:7001",
+      up: { latencyMs: 100, jitterMs: 50, lossRate: 0.3 },
+      seed: 9,
+    });
+    await using client = await connect({
+      ...network.host("client"),
+      to: "tcp://link:7000",
+      wire,
+    });
+    const { clock } = network;
+    const seen: number[] = [];
+    for (let count = 0; count < 10; count++) {
+      const sentMs = clock.now();
+      client.send(String(count));
+      assertEquals(await client.receive(), String(count));
+      seen.push(Math.round(clock.now() - sentMs));
+    }
+    assert(seen.every((ms) => ms >= 100), seen.join());
+    assert(seen.some((ms) => ms >= 300), seen.join());
+    times.push(seen.join());
+    assertEquals(link.state.connections, 1);
+  });
+  assertEquals(times[0], times[1]);
 });

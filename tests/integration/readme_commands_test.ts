@@ -65,7 +65,7 @@ Deno.test("every document and the CI name the same version of Deno", async () =>
   assertEquals(new Set(versions).size, 1, versions.join(" "));
 });
 
-const WITH_COMMANDS = new Set(["cert"]);
+const WITH_COMMANDS = new Set(["cert", "link"]);
 
 Deno.test("every flag that a document gives a task is in its --help", async () => {
   const flags = Map.groupBy(

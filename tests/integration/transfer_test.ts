@@ -28,6 +28,7 @@ import {
   TestFolder,
   treeBytes,
 } from "../support/transfer.ts";
+import { CLIENT_TLS, SERVER_TLS } from "../support/tls.ts";
 import { waitUntil, within } from "../support/wait.ts";
 
 function receive(
@@ -416,7 +417,7 @@ Deno.test("a full disk is told of, and what was received stays for the next try"
   Deno.writeFileSync(`${source}/a`, randomBytes(6 * LEAF_BYTES, random));
   Deno.writeFileSync(`${source}/b`, randomBytes(1000, random));
   const room = { bytes: 4 * LEAF_BYTES };
-  const store = DiskStore.open(target, { disk: smallDisk(room) });
+  using store = DiskStore.open(target, { disk: smallDisk(room) });
   await using server = await serveStore(store, {
     directory: target,
     listen: "tcp://127.0.0.1:0",
@@ -545,4 +546,32 @@ Deno.test("sendFiles() stops when its signal is aborted, and goes on the next ti
   assertEquals(problems, []);
   assert(movedBytes < 10 * LEAF_BYTES, `${movedBytes} bytes`);
   assertSameTree(target, source);
+});
+
+Deno.test("sendFiles() and getFiles() work over TLS, WebSocket and within the process", async () => {
+  const roads: Partial<ServeFilesOptions>[] = [
+    { listen: "tls://localhost:0", ...SERVER_TLS },
+    { listen: "ws://127.0.0.1:0" },
+    { listen: "memory:transfer" },
+  ];
+  for (const road of roads) {
+    using folder = new TestFolder();
+    const [source, target, back] = [
+      folder.make("source"),
+      folder.make("target"),
+      folder.make("back"),
+    ];
+    makeTree(source, 14);
+    await using server = await receive(target, { ...road, shares: true });
+    const { endpoint } = server;
+    const sent = sendFiles({
+      paths: [`${source}/`],
+      to: endpoint,
+      ...CLIENT_TLS,
+    });
+    assertEquals((await sent.summary).problems, []);
+    const got = getFiles({ from: endpoint, directory: back, ...CLIENT_TLS });
+    assertEquals((await got.summary).problems, []);
+    assertSameTree(back, source);
+  }
 });

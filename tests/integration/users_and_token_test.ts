@@ -29,6 +29,22 @@ Deno.test("users adds, lists, changes, checks and removes accounts", async () =>
     '{"type":"user","name":"ada","roles":["user"]}\n',
     "",
   ]);
+  assertEquals(await users(["add", "ada"], "hunter22\n"), [
+    0,
+    "replaced ada\n",
+    "",
+  ]);
+  assertEquals(await users(["list"]), [0, "ada user\n", ""]);
+  assertEquals(await users(["add", "ada"], "hunter2\n"), [
+    0,
+    "replaced ada\n",
+    "",
+  ]);
+  assertEquals(await users(["roles", "eve", "--role=user"]), [
+    1,
+    "",
+    'users: Cannot change roles: there is no user "eve"\n',
+  ]);
   assertEquals(await users(["check", "ada"], "hunter2"), [0, "right\n", ""]);
   assertEquals(await users(["check", "ada"], "hunter3"), [1, "wrong\n", ""]);
   assertEquals(await users(["check", "eve"], "hunter2"), [1, "wrong\n", ""]);

@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { seededRandom } from "../../src/bytes/random.ts";
 import type { BalancePolicyName } from "../../src/proto/balance/policies.ts";
 import { balance } from "../../src/proxy/balance/balancer.ts";
+import type { BalanceEvent } from "../../src/proxy/balance/options.ts";
+import type { ProxyRequest } from "../../src/proxy/events.ts";
 import { Haproxy } from "../support/haproxy.ts";
 import { isInstalled } from "../support/installed.ts";
 import { NamedBackends, whoAnswers } from "../support/named_backends.ts";
@@ -149,3 +151,107 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "HAProxy behind balance() takes PROXY headers, and its health checks",
+  ignore: noHaproxy,
+  async fn() {
+    using backends = new NamedBackends(2);
+    for (const version of [1, 2] as const) {
+      await using behind = await Haproxy.start((folder) => `
+frontend front
+  bind unix@${folder}/front.sock accept-proxy
+  use_backend clients if { src 127.0.0.1 }
+  default_backend checks
+backend clients
+  server s0 127.0.0.1:${backends.ports[0]}
+backend checks
+  server s1 127.0.0.1:${backends.ports[1]}
+`);
+      const events: BalanceEvent[] = [];
+      await using front = await balance({
+        listen: "tcp://127.0.0.1:0",
+        to: [{
+          to: `unix:${behind.folder}/front.sock`,
+          proxyProtocol: version,
+        }],
+        check: { type: "exchange", expect: "\u0001" },
+        health: { intervalMs: 20, fall: 1 },
+        observe: (event) => void events.push(event),
+      });
+      const port = Number(new URL(front.endpoint).port);
+      const { conn, index } = await whoAnswers({ hostname: "127.0.0.1", port });
+      assertEquals(index, 0);
+      conn.close();
+      assertEquals(front.backends[0]!.status, "up");
+      assertEquals(
+        events.filter(({ type }) => type === "check failed"),
+        [],
+      );
+      await behind.ask("shutdown frontend front");
+      await waitUntil("its fall", () => front.backends[0]!.status === "down");
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "HAProxy before balance() sends PROXY headers, checks it and balances over two",
+  ignore: noHaproxy,
+  async fn() {
+    using backends = new NamedBackends(2);
+    const requests: ProxyRequest[] = [];
+    const start = (to: string) =>
+      balance({
+        listen: "tcp://127.0.0.1:0",
+        to: [to],
+        trustedProxies: ["127.0.0.1"],
+        observe: (event) => {
+          if (event.type === "relayed") requests.push(event.access.request);
+        },
+      });
+    await using one = await start(backends.urls[0]!);
+    const two = await start(backends.urls[1]!);
+    const [first, second] = [one, two].map(({ endpoint }) =>
+      new URL(endpoint).host
+    );
+    await using before = await Haproxy.start((folder) => `
+frontend front
+  bind unix@${folder}/front.sock
+  default_backend back
+backend back
+  server s0 ${first} check inter 50ms fall 1 rise 1 send-proxy check-send-proxy
+  server s1 ${second} check inter 50ms fall 1 rise 1 send-proxy-v2 check-send-proxy
+`);
+    const at = {
+      transport: "unix",
+      path: `${before.folder}/front.sock`,
+    } as const;
+    const seen = new Set<number>();
+    for (let n = 0; n < 4; n++) {
+      const { conn, index } = await whoAnswers(at);
+      seen.add(index);
+      conn.close();
+    }
+    assertEquals(seen.size, 2);
+    for (const version of [1, 2]) {
+      await waitUntil(
+        `a header of version ${version}`,
+        () => requests.some(({ header }) => header?.version === version),
+      );
+    }
+    await two.drain();
+    let status: string[] = [];
+    const look = async () => {
+      status = await before.statistics("back", "status");
+      if (status[1] !== "DOWN") setTimeout(look, 20);
+    };
+    await look();
+    await waitUntil("its fall", () => status[1] === "DOWN");
+    for (let n = 0; n < 3; n++) {
+      const { conn, index } = await whoAnswers(at);
+      assertEquals(index, 0);
+      conn.close();
+    }
+  },
+});

@@ -115,7 +115,8 @@ class Session {
 
   /** Does one thing that chance chooses among those that can be done; false if there is none. */
   step(): boolean {
-    this.#nowMs += this.#random() * 20;
+    // A short line: the window stays at two leaves.
+    this.#nowMs += this.#random() * 0.1;
     const choices = [
       () => this.#work(),
       () =>

@@ -230,4 +230,6 @@ export class FailingDisk implements Disk {
   syncDirectory(_path: string): void {
     this.#change();
   }
+
+  freeBytes(): undefined {}
 }

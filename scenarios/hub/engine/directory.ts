@@ -82,12 +82,14 @@ export class Directory<P extends HubPeer> {
         "a name has 1 to 32 letters, digits, spaces, '_', '.' and '-'",
       );
     }
-    const holder = this.#names.get(nameKey(name));
+    // However it writes the name of its account, it is called what the account is.
+    const called = isOwn ? identity.id : name;
+    const holder = this.#names.get(nameKey(called));
     if (holder === undefined && this.#cluster !== undefined) {
-      return this.#claim(peer, name, this.#cluster);
+      return this.#claim(peer, called, this.#cluster);
     }
-    if (holder !== undefined && holder !== peer) return taken(peer, name);
-    this.#call(peer, name);
+    if (holder !== undefined && holder !== peer) return taken(peer, called);
+    this.#call(peer, called);
   }
 
   async #claim(peer: P, name: string, cluster: Cluster): Promise<void> {
@@ -131,11 +133,18 @@ export class Directory<P extends HubPeer> {
     });
   }
 
-  /** A client is gone: its name is free. */
+  /** A client is called nothing any more: its name is free. */
+  unname(peer: P): void {
+    const { name } = peer.state;
+    if (name === undefined) return;
+    peer.state.name = undefined;
+    this.#free(nameKey(name));
+  }
+
+  /** A client is gone. */
   remove(peer: P): void {
-    const { name, id } = peer.state;
-    if (name !== undefined) this.#free(nameKey(name));
-    if (id !== undefined) this.#ids.delete(id);
+    this.unname(peer);
+    if (peer.state.id !== undefined) this.#ids.delete(peer.state.id);
   }
 
   /** What this hub adds to the list of all clients. */

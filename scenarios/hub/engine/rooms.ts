@@ -87,9 +87,10 @@ export class Rooms<P extends HubPeer> {
     answer(peer, { type: "left", room });
   }
 
-  /** A client is gone: it is in no room. */
+  /** A client is gone, or somebody else: it is in no room. */
   remove(peer: P): void {
     for (const key of peer.state.rooms ?? []) this.#drop(peer, key);
+    peer.state.rooms = undefined;
   }
 
   #drop(peer: P, key: string): void {

@@ -22,7 +22,7 @@ export function tellLinkEvent(event: LinkEvent, output: Output): void {
         `changed ${direction === undefined ? "" : `${direction} `}${
           formatChange(set)
         }`,
-        { type: "changed", direction, set },
+        { type: "changed", direction, settings: formatChange(set) },
       );
     }
     case "connect failed":

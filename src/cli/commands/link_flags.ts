@@ -1,9 +1,9 @@
-import type { Direction, Impairments } from "../../proto/link/impairments.ts";
-import {
-  parseSettings,
-  parseValue,
-  SETTINGS,
-} from "../../proto/link/settings.ts";
+import type {
+  Impairments,
+  LinkDirection,
+} from "../../proto/link/impairments.ts";
+import { parseSettings, parseValue } from "../../proto/link/settings.ts";
+import { SETTINGS } from "../../proto/link/setting_table.ts";
 import type { StringOption } from "../command_spec.ts";
 
 const PLACEHOLDERS = {
@@ -50,7 +50,7 @@ export const SETTING_FLAGS: Readonly<Record<string, StringOption>> = {
 };
 
 /** Settings as text, for both directions, and for one of them. */
-export type SettingTexts = Partial<Record<Direction | "both", string>>;
+export type SettingTexts = Partial<Record<LinkDirection | "both", string>>;
 
 /** What the flags say. */
 export function readSettingTexts(
@@ -71,7 +71,7 @@ export function readSettingTexts(
 /** What a direction shall do, by what the flags say. */
 export function settingsFor(
   texts: SettingTexts,
-  direction: Direction,
+  direction: LinkDirection,
 ): Impairments {
   const read = (text: string | undefined) =>
     text === undefined ? {} : parseSettings(text);

@@ -1,5 +1,8 @@
 import { parseEndpoint } from "../../io/endpoint.ts";
-import type { Direction, Impairments } from "../../proto/link/impairments.ts";
+import type {
+  Impairments,
+  LinkDirection,
+} from "../../proto/link/impairments.ts";
 import { LINK_PRESETS, type LinkPresetName } from "../../proto/link/presets.ts";
 import { parseChange, parseOutages } from "../../proto/link/settings.ts";
 import { parseTrace } from "../../proto/link/trace.ts";
@@ -130,7 +133,9 @@ export const linkMain: CommandMain<typeof linkSpec> = async (
   const preset = values.preset === undefined
     ? undefined
     : LINK_PRESETS[values.preset as LinkPresetName];
-  const impairments = async (direction: Direction): Promise<Impairments> => ({
+  const impairments = async (
+    direction: LinkDirection,
+  ): Promise<Impairments> => ({
     ...preset?.[direction],
     ...settingsFor(texts, direction),
     ...await readTrace(

@@ -4,13 +4,15 @@
  * @module
  */
 
-import { type ServedTransfer, serveFiles } from "../../transfer/serve_files.ts";
+import { DiskStore } from "../../transfer/disk_store.ts";
+import { type ServedTransfer, serveStore } from "../../transfer/serve_files.ts";
 import { describeError } from "../describe_error.ts";
 import { LOG_FLAGS, logServer } from "../log.ts";
 import type { Output } from "../output.ts";
 import { runMain } from "../run.ts";
 import { readServerTls, SERVER_TLS_FLAGS } from "../tls_flags.ts";
 import { showOutcome } from "../transfer_output.ts";
+import { startTus, TUS_FLAGS } from "../tus_flags.ts";
 
 /** Runs `deno task receive`. */
 export function run(args: readonly string[]): Promise<never> {
@@ -39,6 +41,7 @@ export function run(args: readonly string[]): Promise<never> {
         min: 1,
         help: "Transfers at a time",
       },
+      ...TUS_FLAGS,
       ...SERVER_TLS_FLAGS,
       ...LOG_FLAGS,
       logLevel: { ...LOG_FLAGS.logLevel, default: "warn" },
@@ -50,12 +53,17 @@ export function run(args: readonly string[]): Promise<never> {
         "Take them from the network, from whom this authority knows",
       ],
       ["deno task receive charts --read-only", "Let others get what is there"],
+      [
+        "deno task receive inbox --tus http://127.0.0.1:9701/",
+        "Take uploads of any tus client, too",
+      ],
     ],
   }, async (values, { output, listening, stopped }) => {
     const { directory, readOnly, listen } = values;
     const tls = await readServerTls(values, listen, output);
     await Deno.mkdir(directory, { recursive: true });
-    await using server = await serveFiles({
+    const store = DiskStore.open(directory);
+    await using server = await serveStore(store, {
       directory,
       listen,
       takes: !readOnly,
@@ -66,7 +74,9 @@ export function run(args: readonly string[]): Promise<never> {
       began: (served) => void show(served, output),
       ...(tls === undefined ? {} : { tls }),
     });
+    await using tus = await startTus(values, store, output);
     listening(server.endpoints);
+    if (tus !== undefined) listening([tus.endpoint]);
     await stopped;
   }, args);
 }

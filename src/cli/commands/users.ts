@@ -76,7 +76,10 @@ export const usersMain: CommandMain<typeof usersSpec> = async (
   const found = action === "remove"
     ? await users.remove(user)
     : await users.setRoles(user, role);
-  if (!found) throw new Error(`Cannot ${action}: there is no user "${user}"`);
+  if (!found) {
+    const what = action === "remove" ? "remove" : "change roles";
+    throw new Error(`Cannot ${what}: there is no user "${user}"`);
+  }
   output.print(action === "remove" ? `removed ${user}` : `changed ${user}`, {
     type: action === "remove" ? "removed" : "changed",
     user,
@@ -90,7 +93,7 @@ async function addUser(
   checkName(user, "user name");
   await Deno.mkdir(dirname(file), { recursive: true });
   const users = await UsersFile.open(file, { create: true });
-  const isNew = await users.find(user) === undefined;
+  const known = await users.find(user);
   const password = normalizePassword(
     await readSecret(`Password of ${user}: `),
   );
@@ -101,12 +104,10 @@ async function addUser(
     throw new Error("Cannot add a user: the passwords are not the same");
   }
   const hash = await new PasswordHasher().hash(password);
-  await users.add({ name: user, password: hash, roles });
-  output.print(isNew ? `added ${user}` : `replaced ${user}`, {
-    type: isNew ? "added" : "replaced",
-    user,
-    roles,
-  });
+  const kept = roles.length === 0 ? known?.roles ?? [] : roles;
+  await users.add({ name: user, password: hash, roles: kept });
+  const what = known === undefined ? "added" : "replaced";
+  output.print(`${what} ${user}`, { type: what, user, roles: kept });
 }
 
 async function checkPassword(

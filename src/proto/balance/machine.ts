@@ -244,6 +244,11 @@ export class BalanceMachine {
       this.#policy = balancePolicy(complete.policy);
     }
     this.#options = complete;
+    // In the order of their deadlines they stay.
+    const untilMs = nowMs + complete.queueMs;
+    for (const flow of this.#queue) {
+      flow.untilMs = Math.min(flow.untilMs, untilMs);
+    }
     const names = new Set(complete.backends.map(({ name }) => name));
     for (const backend of [...this.#backends.values()]) {
       if (!names.has(backend.name)) this.#leave(backend);

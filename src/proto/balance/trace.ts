@@ -39,7 +39,25 @@ export interface BalanceReplay {
   };
 }
 
-/** A machine that writes down what it is told and what it decides. */
+/**
+ * A machine that writes down what it is told and what it decides.
+ *
+ * @example Usage
+ * ```ts
+ * import { TracedBalanceMachine } from "./trace.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lines: string[] = [];
+ * const machine = new TracedBalanceMachine(
+ *   { backends: [{ name: "a" }] },
+ *   7,
+ *   0,
+ *   (line) => void lines.push(line),
+ * );
+ * machine.take({ type: "connection", id: 1 }, 5);
+ * assertEquals(JSON.parse(lines[1]!).outputs[0].backend, "a");
+ * ```
+ */
 export class TracedBalanceMachine extends BalanceMachine {
   readonly #write: (line: string) => void;
 

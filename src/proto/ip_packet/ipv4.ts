@@ -1,5 +1,6 @@
 import {
   adjustChecksum,
+  foldSum,
   internetChecksum,
   read16,
   read32,
@@ -30,20 +31,28 @@ export class Ipv4Packet {
   readonly headerBytes: number;
   /** The protocol of the payload: see {@linkcode PROTOCOLS}. */
   readonly protocol: number;
+  /** Whether its checksum of TCP or UDP is but the sum of the pseudo header, to which hardware adds the rest. */
+  readonly isPartial: boolean;
 
-  private constructor(bytes: Uint8Array<ArrayBuffer>, headerBytes: number) {
+  private constructor(
+    bytes: Uint8Array<ArrayBuffer>,
+    headerBytes: number,
+    isPartial: boolean,
+  ) {
     this.bytes = bytes;
+    this.isPartial = isPartial;
     this.headerBytes = headerBytes;
     this.protocol = bytes[9]!;
   }
 
   /**
    * Looks at a packet; undefined if it is none, or is cut off. With `quoted`, the beginning of a packet will do, as
-   * ICMP errors quote it.
+   * ICMP errors quote it. See `isPartial`.
    */
   static parse(
     bytes: Uint8Array<ArrayBuffer>,
     quoted = false,
+    isPartial = false,
   ): Ipv4Packet | undefined {
     if (bytes.length < IPV4_HEADER_BYTES || bytes[0]! >> 4 !== 4) return;
     const headerBytes = (bytes[0]! & 15) * 4;
@@ -53,6 +62,7 @@ export class Ipv4Packet {
     return new Ipv4Packet(
       bytes.length > totalBytes ? bytes.subarray(0, totalBytes) : bytes,
       headerBytes,
+      isPartial,
     );
   }
 
@@ -121,7 +131,10 @@ export class Ipv4Packet {
     const change = sumChange(read16(bytes, portAt), port) +
       (this.protocol === PROTOCOLS.icmp ? 0 : moved);
     write16(bytes, portAt, port);
-    adjustTransport(bytes, headerBytes, this.protocol, change);
+    if (this.isPartial && this.protocol !== PROTOCOLS.icmp) {
+      const sumAt = headerBytes + checksumAt(this.protocol);
+      write16(bytes, sumAt, foldSum(read16(bytes, sumAt) + moved));
+    } else adjustTransport(bytes, headerBytes, this.protocol, change);
   }
 
   #portAt(end: PacketEnd): number {

@@ -49,7 +49,9 @@ export class Bottleneck {
   #earn(nowMs: number): void {
     const { bytesPerSecond, burstBytes } = this.#impairments;
     if (nowMs <= this.#atMs) return;
-    const earned = (nowMs - this.#atMs) / 1000 * bytesPerSecond;
+    const earned = bytesPerSecond === Infinity
+      ? burstBytes
+      : (nowMs - this.#atMs) / 1000 * bytesPerSecond;
     this.#tokens = Math.min(this.#tokens + earned, burstBytes);
     this.#atMs = nowMs;
   }

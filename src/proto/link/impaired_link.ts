@@ -1,14 +1,12 @@
 import { RETRANSMIT_MS } from "../sim/link.ts";
+import { MAX_RETRIES, RETRANSMIT_MAX_MS } from "../sim/pipe.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Bottleneck } from "./bottleneck.ts";
 import { type Fate, Fates, flipBit } from "./fate.ts";
 import type { Impairments } from "./impairments.ts";
 
-/** Attempts after which a segment gets through all the same: by then its connection has waited for a quarter of an hour. */
-const MAX_RETRIES = 15;
-
-/** The longest wait between two attempts; Linux's TCP_RTO_MAX. */
-const RETRANSMIT_MAX_MS = 120_000;
+/** What the queue of streams holds at least: timers are no finer, and the link must not run dry between two of them. */
+const MIN_QUEUE_SECONDS = 0.005;
 
 /** What a packet costs beside its bytes. */
 const PACKET_COST_BYTES = 128;
@@ -148,7 +146,9 @@ export class ImpairedLink<F extends LinkFlow> {
 
   /** Whether nothing more fits its queue: whoever sends over a reliable one must wait. */
   get isFull(): boolean {
-    return this.#waitingBytes >= this.#impairments.queueBytes;
+    const { queueBytes, bytesPerSecond } = this.#impairments;
+    return this.#waitingBytes >=
+      Math.max(queueBytes, bytesPerSecond * MIN_QUEUE_SECONDS);
   }
 
   /** Bytes in it, and what they cost. */
@@ -223,6 +223,7 @@ export class ImpairedLink<F extends LinkFlow> {
     let lateMs = kind === "end" ? this.#impairments.slowCloseMs : 0;
     if (!this.#isReliable) return { fate, lateMs };
     let waitMs = RETRANSMIT_MS;
+    // Where TCP would give up, the last attempt succeeds: nobody has waited for so long.
     for (let tries = 0; fate.lost && tries < MAX_RETRIES; tries++) {
       this.counters.lost++;
       lateMs += waitMs;

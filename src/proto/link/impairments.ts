@@ -60,10 +60,10 @@ export interface Impairments {
 }
 
 /** Which way: `up` is from the side that connects to the side that is connected to. */
-export type Direction = "up" | "down";
+export type LinkDirection = "up" | "down";
 
 /** Impairments of both directions. */
-export type ByDirection<T> = Record<Direction, T>;
+export type ByDirection<T> = Record<LinkDirection, T>;
 
 /** The defaults of {@linkcode Impairments}. */
 export const DEFAULT_IMPAIRMENTS: Required<Impairments> = {

@@ -1,4 +1,4 @@
-import { type Direction, type Impairments, MAX_MS } from "./impairments.ts";
+import { type Impairments, type LinkDirection, MAX_MS } from "./impairments.ts";
 
 /** What changes at a time. */
 export interface ScheduledChange {
@@ -7,7 +7,7 @@ export interface ScheduledChange {
   /** Again after so many milliseconds, for ever. @default {Infinity} */
   everyMs?: number;
   /** The one direction that changes; both if it is left out. */
-  direction?: Direction;
+  direction?: LinkDirection;
   /** What it changes to. */
   set: Impairments;
 }

@@ -1,14 +1,15 @@
+import { SEGMENT_BYTES } from "../sim/pipe.ts";
 import type { Impairments } from "./impairments.ts";
 
-/** What one packet of a stream carries: Ethernet's 1500 bytes without the headers of IPv4 and TCP. */
-const SEGMENT_BYTES = 1460;
-
-/** Whether it matters which bytes travel together: else a stream need not be cut into segments. */
-function cutsSegments(impairments: Required<Impairments>): boolean {
+/** How much of a stream may travel together: a segment where each has a fate of its own, else what takes a millisecond. */
+function longestPiece(impairments: Required<Impairments>): number {
   const { bytesPerSecond, trace, lossRate, burstEnterRate, corruptRate } =
     impairments;
-  return bytesPerSecond !== Infinity || trace.length > 0 || lossRate > 0 ||
-    burstEnterRate > 0 || corruptRate > 0;
+  const hasFates = trace.length > 0 || lossRate > 0 || burstEnterRate > 0 ||
+    corruptRate > 0;
+  return hasFates
+    ? SEGMENT_BYTES
+    : Math.max(SEGMENT_BYTES, bytesPerSecond / 1000);
 }
 
 /**
@@ -32,7 +33,9 @@ export function* slices<B extends Uint8Array>(
   random: () => number,
 ): Generator<Uint8Array> {
   const { sliceBytes, sliceVariationBytes } = impairments;
-  const longest = cutsSegments(impairments) ? SEGMENT_BYTES : bytes.length;
+  const longest = Math.floor(
+    Math.min(longestPiece(impairments), bytes.length),
+  );
   for (let at = 0; at < bytes.length;) {
     const size = sliceBytes === 0
       ? longest

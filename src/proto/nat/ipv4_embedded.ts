@@ -50,6 +50,18 @@ export function embedIpv4(prefix: Ipv6Prefix, address: number): Uint8Array {
  * The IPv4 address that an IPv6 address stands for; undefined if it does not begin with the prefix.
  *
  * @throws {RangeError} If no prefix may have this length.
+ *
+ * @example Usage
+ * ```ts
+ * import { extractIpv4, WELL_KNOWN_PREFIX } from "./ipv4_embedded.ts";
+ * import { readIpv6Prefix } from "./nptv6.ts";
+ * import { parseIp } from "../ip.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const prefix = readIpv6Prefix(WELL_KNOWN_PREFIX);
+ * assertEquals(extractIpv4(prefix, parseIp("64:ff9b::1.2.3.4")!), 0x01020304);
+ * assertEquals(extractIpv4(prefix, parseIp("2001:db8::1")!), undefined);
+ * ```
  */
 export function extractIpv4(
   prefix: Ipv6Prefix,

@@ -142,10 +142,17 @@ export class Nat {
     return this.#table.size;
   }
 
-  /** Translates a packet from the inside. The bytes are changed. */
-  fromInside(bytes: Uint8Array<ArrayBuffer>, nowMs: number): void {
+  /**
+   * Translates a packet from the inside. The bytes are changed. With `isPartial`, its checksum of TCP or UDP is but the
+   * sum of the pseudo header, as kernels leave it to hardware, and is left so.
+   */
+  fromInside(
+    bytes: Uint8Array<ArrayBuffer>,
+    nowMs: number,
+    isPartial = false,
+  ): void {
     this.advance(nowMs);
-    const packet = Ipv4Packet.parse(bytes);
+    const packet = Ipv4Packet.parse(bytes, false, isPartial);
     if (packet === undefined) return this.#refuse("inside", "malformed");
     if (!isWithin(this.#inside, packet.source)) {
       return this.#refuse("inside", "not inside", packet);
@@ -160,10 +167,17 @@ export class Nat {
     }
   }
 
-  /** Translates a packet from the outside. The bytes are changed. */
-  fromOutside(bytes: Uint8Array<ArrayBuffer>, nowMs: number): void {
+  /**
+   * Translates a packet from the outside. The bytes are changed. With `isPartial`, its checksum of TCP or UDP is but the
+   * sum of the pseudo header, as kernels leave it to hardware, and is left so.
+   */
+  fromOutside(
+    bytes: Uint8Array<ArrayBuffer>,
+    nowMs: number,
+    isPartial = false,
+  ): void {
     this.advance(nowMs);
-    const packet = Ipv4Packet.parse(bytes);
+    const packet = Ipv4Packet.parse(bytes, false, isPartial);
     if (packet === undefined) return this.#refuse("outside", "malformed");
     if (
       !this.#table.outside.has(packet.destination) ||
@@ -344,9 +358,13 @@ export class Nat {
     this.#deliver("inside", packet);
   }
 
-  /** Whether the filter lets a remote address in that has no session. */
+  /**
+   * Whether the filter lets a remote address in that has no session. One of ours is an inside host, by hairpin: those
+   * must reach each other (RFC 4787, REQ-9), and the filter is there to keep the outside out.
+   */
   #accepts(mapping: Mapping, remote: number): boolean {
-    return mapping.isForward || this.#filtering === "endpoint-independent" ||
+    return mapping.isForward || this.#table.outside.has(remote) ||
+      this.#filtering === "endpoint-independent" ||
       this.#filtering === "address-dependent" && mapping.remotes.has(remote);
   }
 

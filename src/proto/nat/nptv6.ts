@@ -23,6 +23,15 @@ export interface Ipv6Prefix {
  * Reads an IPv6 prefix in CIDR notation.
  *
  * @throws {SyntaxError} If the text is none, or has bits set behind the prefix.
+ *
+ * @example Usage
+ * ```ts
+ * import { readIpv6Prefix } from "./nptv6.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(readIpv6Prefix("64:ff9b::/96").bits, 96);
+ * assertThrows(() => readIpv6Prefix("64:ff9b::1/96"), SyntaxError);
+ * ```
  */
 export function readIpv6Prefix(text: string): Ipv6Prefix {
   const [, address = "", count = ""] = /^([^/%]*)\/(\d{1,3})$/.exec(text) ?? [];

@@ -35,6 +35,8 @@ export interface Decision {
 /** The most rules in one list. */
 export const MAX_RULES = 10_000;
 
+/** UTF-16 units of a type or a group that a reason shows. */
+const MAX_QUOTED_LENGTH = 100;
 const FIELDS = ["allow", "deny", "types", "groups", "note"];
 
 /**
@@ -122,8 +124,8 @@ export class Rules {
     type: string,
     group: string | undefined,
   ): Decision {
-    const what = JSON.stringify(type) +
-      (group === undefined ? "" : ` in ${JSON.stringify(group)}`);
+    const what = quote(type) +
+      (group === undefined ? "" : ` in ${quote(group)}`);
     const rule = this.#find(roles, type, group);
     if (rule === undefined) {
       const reason = `no rule allows ${what}`;
@@ -238,6 +240,12 @@ function isAbout(
   const patterns = rule.allow ?? rule.deny!;
   return patterns.includes("*") ||
     roles.some((role) => matchesAny(patterns, role));
+}
+
+/** In quotes, and cut: peers choose types and groups. */
+function quote(text: string): string {
+  const isLong = text.length > MAX_QUOTED_LENGTH;
+  return JSON.stringify(isLong ? `${text.slice(0, MAX_QUOTED_LENGTH)}…` : text);
 }
 
 function fail(

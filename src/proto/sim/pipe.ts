@@ -7,13 +7,13 @@ export const SEND_BUFFER_BYTES = 64 * 1024;
 export const RECEIVE_BUFFER_BYTES = 64 * 1024;
 
 /** What one packet carries: Ethernet's 1500 bytes without the headers of IPv4 and TCP. */
-const SEGMENT_BYTES = 1460;
+export const SEGMENT_BYTES = 1460;
 
 /** The longest wait between two attempts; Linux's TCP_RTO_MAX. */
-const RETRANSMIT_MAX_MS = 120_000;
+export const RETRANSMIT_MAX_MS = 120_000;
 
 /** Attempts before the connection is given up, after about 15 minutes; Linux's tcp_retries2. */
-const MAX_RETRIES = 15;
+export const MAX_RETRIES = 15;
 
 /** A packet: bytes, or one of TCP's flags (`open` is the ACK that ends the handshake). */
 export interface Segment {

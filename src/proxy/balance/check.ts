@@ -81,18 +81,16 @@ async function converse(
   const hostname = "hostname" in endpoint ? endpoint.hostname : "localhost";
   const exchange = checkExchange(spec, hostname);
   // A TLS check has its handshake behind it, and a header would have to come before that.
-  if (proxyProtocol !== undefined && spec.type !== "tls") {
-    await writeAll(
-      conn,
-      writeProxyHeader({
-        version: proxyProtocol,
-        command: "local",
-        transport: "unknown",
-      }),
-    );
-  }
+  const header = proxyProtocol === undefined || spec.type === "tls"
+    ? []
+    : writeProxyHeader({
+      version: proxyProtocol,
+      command: "local",
+      transport: "unknown",
+    });
+  const request = Uint8Array.of(...header, ...exchange?.request ?? []);
+  if (request.length > 0) await writeAll(conn, request);
   if (exchange === undefined) return;
-  await writeAll(conn, exchange.request);
   let answer = new Uint8Array();
   do {
     const buffer = new Uint8Array(READ_BYTES);

@@ -1,5 +1,5 @@
 import type { BackendReport } from "../../proto/balance/backend.ts";
-import type { ControlReport } from "./control.ts";
+import type { Balancer } from "./balancer.ts";
 
 type Sampler = (backend: BackendReport) => number;
 
@@ -51,7 +51,7 @@ const PER_BACKEND: readonly [
  */
 export function balanceMetrics(
   { connections, queued, backends }: Pick<
-    ControlReport,
+    Balancer,
     "connections" | "queued" | "backends"
   >,
 ): string {

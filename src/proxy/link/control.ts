@@ -6,7 +6,10 @@ import { parseEndpoint } from "../../io/endpoint.ts";
 import { json } from "../../proto/codec/json.ts";
 import { lines } from "../../proto/framing/delimited.ts";
 import type { LinkCounters } from "../../proto/link/impaired_link.ts";
-import type { ByDirection, Direction } from "../../proto/link/impairments.ts";
+import type {
+  ByDirection,
+  LinkDirection,
+} from "../../proto/link/impairments.ts";
 import { formatSettings, parseSettings } from "../../proto/link/settings.ts";
 import { serve } from "../../server/serve.ts";
 import type { Server } from "../../server/server.ts";
@@ -25,7 +28,7 @@ export type LinkRequest =
   /** One link, or the only one. */
   | { do: "show"; name?: string }
   /** Changes one link, or the only one. */
-  | { do: "set"; name?: string; direction?: Direction; settings: string };
+  | { do: "set"; name?: string; direction?: LinkDirection; settings: string };
 
 /** A link as its control socket tells it: settings as text, as JSON has no infinity. */
 export interface ToldLink extends Omit<LinkState, "up" | "down"> {

@@ -1,5 +1,6 @@
 import { formatAddress } from "../../proto/address.ts";
-import { alarm, type Clock } from "../../io/clock.ts";
+import { formatIp, parseIp } from "../../proto/ip.ts";
+import { alarm, type Clock, sleep } from "../../io/clock.ts";
 import { closeQuietly } from "../../io/close_quietly.ts";
 import { parseEndpoint } from "../../io/endpoint.ts";
 import type { LinkPacket } from "../../proto/link/impaired_link.ts";
@@ -9,6 +10,9 @@ import type { LinkPair, LinkSink } from "./link_pair.ts";
 
 /** Datagrams that the kernel has not yet taken from one socket; those beyond are lost. */
 const MAX_SENDING = 1024;
+
+/** How long receiving rests when the system cannot. */
+const RECEIVE_PAUSE_MS = 100;
 
 /** Options of {@linkcode DatagramFront}. */
 export interface DatagramFrontOptions {
@@ -136,9 +140,8 @@ export class DatagramFront {
     this.#socket = Deno.listenDatagram({ ...listen, transport: "udp" });
     const { hostname, port } = this.#socket.addr as Deno.NetAddr;
     this.endpoint = `udp://${formatAddress(hostname, port)}`;
-    this.#to = to.hostname === "localhost"
-      ? { ...to, hostname: "127.0.0.1" }
-      : to;
+    const ip = parseIp(to.hostname === "localhost" ? "127.0.0.1" : to.hostname);
+    this.#to = ip === undefined ? to : { ...to, hostname: formatIp(ip) };
     this.#sender = new Sender(this.#socket);
     options.observe({ type: "listening", endpoint: this.endpoint });
     this.#track(this.#receiveUp());
@@ -167,11 +170,19 @@ export class DatagramFront {
 
   async #receiveDown(session: Session): Promise<void> {
     const { pair, clock } = this.#options;
-    for await (const [bytes] of this.#datagrams(session.back)) {
+    for await (const [bytes, from] of this.#datagrams(session.back)) {
+      if (!this.#isTarget(from)) continue;
       session.movedMs = clock.now();
       session.bytesDown += bytes.length;
       pair.send("down", { kind: "data", bytes, flow: session.down });
     }
+  }
+
+  /** Whoever else sends to a session's socket is not heard. */
+  #isTarget({ hostname, port }: Deno.NetAddr): boolean {
+    const to = this.#to;
+    return port === to.port &&
+      (hostname === to.hostname || parseIp(to.hostname) === undefined);
   }
 
   /** What a socket receives until it is closed; a refusal that a datagram of ours met is no end. */
@@ -183,7 +194,13 @@ export class DatagramFront {
         const [bytes, from] = await socket.receive();
         yield [bytes, from as Deno.NetAddr];
       } catch (error) {
-        if (!(error instanceof Deno.errors.ConnectionRefused)) return;
+        const { BadResource, Interrupted, ConnectionRefused } = Deno.errors;
+        if (error instanceof BadResource || error instanceof Interrupted) {
+          return;
+        }
+        if (error instanceof ConnectionRefused) continue;
+        // A lack of memory, say: it is waited out.
+        await sleep(this.#options.clock, RECEIVE_PAUSE_MS);
       }
     }
   }

@@ -1,12 +1,13 @@
 import type { Clock } from "../../io/clock.ts";
+import { parseEndpoint } from "../../io/endpoint.ts";
 import { MachineTimer } from "../../io/machine_timer.ts";
 import type { Transports } from "../../io/transports.ts";
 import type { LinkCounters } from "../../proto/link/impaired_link.ts";
 import {
   type ByDirection,
   completeImpairments,
-  type Direction,
   type Impairments,
+  type LinkDirection,
 } from "../../proto/link/impairments.ts";
 import { Schedule, type ScheduledChange } from "../../proto/link/schedule.ts";
 import { changeImpairments } from "../../proto/link/settings.ts";
@@ -85,9 +86,17 @@ export interface LinkState extends ByDirection<LinkDirectionState> {
   readonly connections: number;
 }
 
+/** The roads that carry a stream of bytes and nothing else. */
+const STREAM_SCHEMES: readonly string[] = ["tcp", "unix", "memory"];
+
 function kindOf(url: string): "packets" | "datagrams" | "streams" {
   if (isPacketEndpoint(url)) return "packets";
-  return isDatagramEndpoint(url) ? "datagrams" : "streams";
+  if (isDatagramEndpoint(url)) return "datagrams";
+  const { scheme } = parseEndpoint(url);
+  if (STREAM_SCHEMES.includes(scheme)) return "streams";
+  throw new TypeError(
+    `Cannot link: tcp, unix, memory, udp or tun is expected, as what goes over them passes a link unseen: current value is "${url}"`,
+  );
 }
 
 /**
@@ -196,7 +205,7 @@ export class EmulatedLink implements AsyncDisposable {
   /** What it does, and has done. */
   get state(): LinkState {
     const front = this.#front;
-    const of = (direction: Direction): LinkDirectionState => {
+    const of = (direction: LinkDirection): LinkDirectionState => {
       const { impairments, counters } = this.#pair.link(direction);
       return { impairments, counters: { ...counters } };
     };
@@ -216,7 +225,7 @@ export class EmulatedLink implements AsyncDisposable {
    *
    * @throws {RangeError} If a value makes no sense; then nothing changes.
    */
-  set(set: Impairments, direction?: Direction): void {
+  set(set: Impairments, direction?: LinkDirection): void {
     this.#pair.change(
       changeImpairments(this.#pair.impairments, set, direction),
     );

@@ -1,5 +1,8 @@
 import type { ServerEvent } from "../../observe/events.ts";
-import type { Direction, Impairments } from "../../proto/link/impairments.ts";
+import type {
+  Impairments,
+  LinkDirection,
+} from "../../proto/link/impairments.ts";
 import type { LinkEnding } from "./stream_connection.ts";
 
 /** A connection, or a session of datagrams, that has gone through a link. */
@@ -39,4 +42,4 @@ export type LinkEvent =
   /** A device for packets is gone: nothing passes any more. */
   | { type: "device failed"; error: unknown }
   /** The schedule or somebody else has changed how the link behaves. */
-  | { type: "changed"; set: Impairments; direction?: Direction };
+  | { type: "changed"; set: Impairments; direction?: LinkDirection };

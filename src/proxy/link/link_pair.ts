@@ -7,8 +7,8 @@ import {
 } from "../../proto/link/impaired_link.ts";
 import type {
   ByDirection,
-  Direction,
   Impairments,
+  LinkDirection,
 } from "../../proto/link/impairments.ts";
 
 /** What packets belong to, and who is given them when they arrive. */
@@ -43,7 +43,7 @@ export class LinkPair {
   /** A link on which nothing is under way. */
   constructor({ impairments, isReliable, seed, clock }: LinkPairOptions) {
     this.#clock = clock;
-    const create = (direction: Direction) =>
+    const create = (direction: LinkDirection) =>
       new ImpairedLink<LinkSink>({
         impairments: impairments[direction],
         isReliable,
@@ -52,7 +52,7 @@ export class LinkPair {
         deliver: (packet) => packet.flow.arrived(packet),
       });
     this.#links = { up: create("up"), down: create("down") };
-    const timer = (direction: Direction) => {
+    const timer = (direction: LinkDirection) => {
       const link = this.#links[direction];
       return new MachineTimer(clock, {
         get dueMs() {
@@ -74,12 +74,12 @@ export class LinkPair {
   }
 
   /** One direction, to look at. */
-  link(direction: Direction): ImpairedLink<LinkSink> {
+  link(direction: LinkDirection): ImpairedLink<LinkSink> {
     return this.#links[direction];
   }
 
   /** Sends a packet; false if a black hole took it. */
-  send(direction: Direction, packet: LinkPacket<LinkSink>): boolean {
+  send(direction: LinkDirection, packet: LinkPacket<LinkSink>): boolean {
     const nowMs = this.#clock.now();
     const isTaken = this.#links[direction].push(packet, nowMs);
     this.#timers[direction].schedule(nowMs);
@@ -106,12 +106,12 @@ export class LinkPair {
   }
 
   /** Resolves when the queue of a direction may have room again. */
-  room(direction: Direction): Promise<void> {
+  room(direction: LinkDirection): Promise<void> {
     const waiting = this.#room[direction] ??= Promise.withResolvers();
     return waiting.promise;
   }
 
-  #tellRoom(direction: Direction): void {
+  #tellRoom(direction: LinkDirection): void {
     if (this.#links[direction].isFull) return;
     this.#room[direction]?.resolve();
     delete this.#room[direction];

@@ -1,6 +1,6 @@
 import { Tun, TunWaiter } from "../../io/tun.ts";
 import type { LinkPacket } from "../../proto/link/impaired_link.ts";
-import type { Direction } from "../../proto/link/impairments.ts";
+import type { LinkDirection } from "../../proto/link/impairments.ts";
 import type { LinkEvent } from "./events.ts";
 import type { LinkPair, LinkSink } from "./link_pair.ts";
 
@@ -53,7 +53,7 @@ export class PacketFront {
   readonly #waiter: TunWaiter;
   readonly #running: Promise<void>;
   readonly #buffer = new Uint8Array(MAX_PACKET_BYTES);
-  readonly #sinks: Record<Direction, LinkSink>;
+  readonly #sinks: Record<LinkDirection, LinkSink>;
   #closed = false;
 
   /**
@@ -95,7 +95,7 @@ export class PacketFront {
     }
   }
 
-  #take(direction: Direction, tun: Tun): void {
+  #take(direction: LinkDirection, tun: Tun): void {
     const flow = this.#sinks[direction];
     for (let taken = 0; taken < BATCH; taken++) {
       const count = tun.read(this.#buffer);

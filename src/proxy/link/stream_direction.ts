@@ -1,6 +1,9 @@
 import type { Conn } from "../../io/transport.ts";
 import type { LinkPacket } from "../../proto/link/impaired_link.ts";
-import type { Direction, Impairments } from "../../proto/link/impairments.ts";
+import type {
+  Impairments,
+  LinkDirection,
+} from "../../proto/link/impairments.ts";
 import { slices } from "../../proto/link/slices.ts";
 import type { LinkPair, LinkSink } from "./link_pair.ts";
 
@@ -11,7 +14,7 @@ export const MAX_STREAM_BYTES = 4 * 1024 * 1024;
 const MIN_STREAM_BYTES = 16 * 1024;
 
 /** What all streams of the process hold together, beyond the least of each. */
-export const MAX_STREAMS_BYTES = 256 * 1024 * 1024;
+export const MAX_STREAMS_BYTES = 128 * 1024 * 1024;
 
 /** What a direction reads into while little comes, and when much does. */
 const SMALL_BYTES = 2048;
@@ -24,7 +27,7 @@ let heldByAll = 0;
 /** Options of {@linkcode StreamDirection}. */
 export interface StreamDirectionOptions {
   /** Which way. */
-  direction: Direction;
+  direction: LinkDirection;
   /** Who writes. */
   from: Conn;
   /** Who reads. */

@@ -1,6 +1,6 @@
 import { seededRandom } from "../../bytes/random.ts";
 import type { Clock } from "../../io/clock.ts";
-import type { Direction } from "../../proto/link/impairments.ts";
+import type { LinkDirection } from "../../proto/link/impairments.ts";
 import {
   type AppliedToxic,
   changeToxic,
@@ -236,7 +236,7 @@ export class ToxicProxy {
 
   /** As toxiproxy does: a connection that was in a timeout is closed when that is taken away. */
   #closeSwallowed(name: string, stream: Toxic["stream"]): void {
-    const direction: Direction = stream === "upstream" ? "up" : "down";
+    const direction: LinkDirection = stream === "upstream" ? "up" : "down";
     for (const [id, { pair, applied }] of [...this.#poisoned]) {
       if (applied.get(name) === undefined) continue;
       if (!pair.impairments[direction].blackHole) continue;

@@ -54,7 +54,7 @@ export class Toxiproxy implements AsyncDisposable {
     const { hostname = "127.0.0.1", port = 8474 } = options;
     this.#http = Deno.serve(
       { hostname, port, onListen: () => {} },
-      (request) => this.#inTurn(() => this.#answer(request)),
+      (request) => this.#answer(request),
     );
   }
 
@@ -79,7 +79,9 @@ export class Toxiproxy implements AsyncDisposable {
       }
       const path = new URL(request.url).pathname.split("/").slice(1)
         .map(decodeURIComponent);
-      return await this.#route(request, path);
+      // Read first: whoever takes his time with it holds up nobody else.
+      const asked = { method: request.method, text: await readText(request) };
+      return await this.#inTurn(() => this.#route(asked, path));
     } catch (error) {
       const status = error instanceof ToxicError
         ? error.status
@@ -92,10 +94,10 @@ export class Toxiproxy implements AsyncDisposable {
   }
 
   async #route(
-    request: Request,
+    asked: Asked,
     [first, name, toxics, toxic, ...rest]: string[],
   ): Promise<Response> {
-    const { method } = request;
+    const { method } = asked;
     const isChange = method === "POST" || method === "PATCH";
     if (rest.length > 0) throw new ToxicError(404, "404 page not found");
     switch (first) {
@@ -106,20 +108,20 @@ export class Toxiproxy implements AsyncDisposable {
         return await this.#reset();
       case "populate":
         if (method !== "POST" || name !== undefined) break;
-        return await this.#populate(await readBody(request));
+        return await this.#populate(readBody(asked));
       case "proxies":
         if (name === undefined) {
           if (method === "GET") return this.#list();
           if (method === "POST") {
-            return await this.#create(await readBody(request));
+            return await this.#create(readBody(asked));
           }
         } else if (toxics === undefined) {
           const proxy = this.#find(name);
           if (method === "GET") return Response.json(proxy.state);
-          if (isChange) return await change(proxy, await readBody(request));
+          if (isChange) return await change(proxy, readBody(asked));
           if (method === "DELETE") return await this.#delete(proxy);
         } else if (toxics === "toxics") {
-          return await answerToxics(this.#find(name), toxic, request);
+          return answerToxics(this.#find(name), toxic, asked);
         }
     }
     throw new ToxicError(
@@ -216,21 +218,25 @@ export class Toxiproxy implements AsyncDisposable {
   }
 }
 
-async function answerToxics(
+/** A request whose body was read. */
+interface Asked {
+  readonly method: string;
+  readonly text: string;
+}
+
+function answerToxics(
   proxy: ToxicProxy,
   name: string | undefined,
-  request: Request,
-): Promise<Response> {
-  const { method } = request;
+  asked: Asked,
+): Response {
+  const { method } = asked;
   if (name === undefined) {
     if (method === "GET") return Response.json(proxy.toxics);
-    if (method === "POST") {
-      return Response.json(proxy.add(await readBody(request)));
-    }
+    if (method === "POST") return Response.json(proxy.add(readBody(asked)));
   } else if (method === "GET") {
     return Response.json(proxy.get(name));
   } else if (method === "POST" || method === "PATCH") {
-    return Response.json(proxy.change(name, await readBody(request)));
+    return Response.json(proxy.change(name, readBody(asked)));
   } else if (method === "DELETE") {
     proxy.remove(name);
     return new Response(null, { status: 204 });
@@ -283,7 +289,7 @@ function readProxy(body: unknown): WantedProxy {
   return { name, listen, upstream, enabled };
 }
 
-async function readBody(request: Request): Promise<unknown> {
+async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
@@ -296,8 +302,12 @@ async function readBody(request: Request): Promise<unknown> {
     }
     chunks.push(chunk);
   }
+  return await new Blob(chunks).text();
+}
+
+function readBody({ text }: Asked): unknown {
   try {
-    return JSON.parse(await new Blob(chunks).text());
+    return JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ToxicError(400, `Bad request body: ${reason}`);

@@ -1,5 +1,5 @@
 import { nextTurn } from "../../io/turn.ts";
-import { Tun, TunWaiter } from "../../io/tun.ts";
+import { OFFLOAD_HEADER_BYTES, Tun, TunWaiter } from "../../io/tun.ts";
 import type { NatEntry, NatRefusal } from "../../proto/nat/events.ts";
 import { Nat } from "../../proto/nat/nat.ts";
 import type { NatOptions } from "../../proto/nat/options.ts";
@@ -10,6 +10,9 @@ const BATCH = 64;
 
 /** The largest packet of IPv4. */
 const MAX_PACKET_BYTES = 65_535;
+
+/** The bit of a header of offloading that says that the checksum is partial. */
+const NEEDS_CHECKSUM = 1;
 
 /** Options of {@linkcode natRouter}. */
 export interface NatRouterOptions
@@ -24,7 +27,22 @@ export interface NatRouterOptions
   random?: () => number;
 }
 
-/** A NAT between two network devices of this machine. */
+/**
+ * A NAT between two network devices of this machine; {@linkcode natRouter} starts one.
+ *
+ * @example Usage
+ * ```ts no-assert ignore
+ * import { NatRouter } from "./nat_router.ts";
+ *
+ * await using router = await NatRouter.start({
+ *   insideDevice: "lan0",
+ *   inside: ["192.168.1.0/24"],
+ *   outsideDevice: "wan0",
+ *   outside: ["203.0.113.1"],
+ * });
+ * console.table(router.dump());
+ * ```
+ */
 export class NatRouter implements AsyncDisposable {
   /** Settles when it has stopped; rejects if it had to, because a device is gone. */
   readonly stopped: Promise<void>;
@@ -37,7 +55,10 @@ export class NatRouter implements AsyncDisposable {
   readonly #outside: Tun;
   readonly #waiter: TunWaiter;
   readonly #restore: () => Promise<void>;
-  readonly #buffer = new Uint8Array(MAX_PACKET_BYTES);
+  /** The packet at hand, behind its header of offloading. */
+  readonly #buffer = new Uint8Array(OFFLOAD_HEADER_BYTES + MAX_PACKET_BYTES);
+  /** For packets of our own, which have an empty header. */
+  readonly #own = new Uint8Array(OFFLOAD_HEADER_BYTES + MAX_PACKET_BYTES);
   #isClosing = false;
 
   private constructor(
@@ -63,8 +84,8 @@ export class NatRouter implements AsyncDisposable {
   /** See {@linkcode natRouter}. */
   static async start(options: NatRouterOptions): Promise<NatRouter> {
     using stack = new DisposableStack();
-    const inside = stack.use(Tun.open("natin%d"));
-    const outside = stack.use(Tun.open("natout%d"));
+    const inside = stack.use(Tun.open("natin%d", { offload: true }));
+    const outside = stack.use(Tun.open("natout%d", { offload: true }));
     const restore = await setUpNatRoutes({
       ...options,
       insideTun: inside.name,
@@ -129,26 +150,43 @@ export class NatRouter implements AsyncDisposable {
   /** Translates what waits, up to a batch from each side; returns whether there was anything. */
   #pass(): boolean {
     const nowMs = performance.now();
+    const inside = this.#read(
+      this.#inside,
+      (packet, isPartial) => this.#nat.fromInside(packet, nowMs, isPartial),
+    );
+    const outside = this.#read(
+      this.#outside,
+      (packet, isPartial) => this.#nat.fromOutside(packet, nowMs, isPartial),
+    );
+    this.packets += inside + outside;
+    return inside + outside > 0;
+  }
+
+  #read(
+    device: Tun,
+    take: (packet: Uint8Array<ArrayBuffer>, isPartial: boolean) => void,
+  ): number {
     const buffer = this.#buffer;
     let count = 0;
-    for (let n = 0; n < BATCH; n++) {
-      const bytes = this.#inside.read(buffer);
-      if (bytes === 0) break;
-      count++;
-      this.#nat.fromInside(buffer.subarray(0, bytes), nowMs);
+    for (; count < BATCH; count++) {
+      const bytes = device.read(buffer);
+      if (bytes <= OFFLOAD_HEADER_BYTES) break;
+      // The kernel looks for routers of IPv6 on every device.
+      if (buffer[OFFLOAD_HEADER_BYTES]! >> 4 === 6) continue;
+      const isPartial = (buffer[0]! & NEEDS_CHECKSUM) !== 0;
+      take(buffer.subarray(OFFLOAD_HEADER_BYTES, bytes), isPartial);
     }
-    for (let n = 0; n < BATCH; n++) {
-      const bytes = this.#outside.read(buffer);
-      if (bytes === 0) break;
-      count++;
-      this.#nat.fromOutside(buffer.subarray(0, bytes), nowMs);
-    }
-    this.packets += count;
-    return count > 0;
+    return count;
   }
 
   #write(device: Tun, packet: Uint8Array<ArrayBuffer>): void {
-    if (!device.write(packet)) this.dropped++;
+    const end = OFFLOAD_HEADER_BYTES + packet.length;
+    let whole = this.#buffer.subarray(0, end);
+    if (packet.buffer !== this.#buffer.buffer) {
+      whole = this.#own.subarray(0, end);
+      whole.set(packet, OFFLOAD_HEADER_BYTES);
+    }
+    if (!device.write(whole)) this.dropped++;
   }
 }
 

@@ -56,12 +56,8 @@ export async function setUpNatRoutes(
     await ip("link", "show", "dev", insideDevice);
     await ip("link", "show", "dev", outsideDevice);
     for (const tun of [insideTun, outsideTun]) {
-      // A long queue: packets are read in turns, between which many come. No IPv6: nobody would answer its router
-      // solicitations.
-      await ip(
-        ...["link", "set", tun, "up", "txqueuelen", QUEUE_PACKETS],
-        ...["addrgenmode", "none"],
-      );
+      // Packets are read in turns, between which many come.
+      await ip("link", "set", tun, "up", "txqueuelen", QUEUE_PACKETS);
       // Loose: what comes out of a TUN device has its source behind another one.
       await sysctl("-q", "-w", `net.ipv4.conf.${tun}.rp_filter=2`);
     }

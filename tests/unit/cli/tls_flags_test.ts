@@ -35,6 +35,13 @@ Deno.test("readServerTls() refuses options that belong together one by one", asy
     Error,
     "Cannot read /none",
   );
+  for (const values of [{ clientCa: "a" }, { clientCa: "a", clientCrl: "b" }]) {
+    await assertRejects(
+      () => readServerTls(values, ["tcp://[::]:1"], output),
+      UsageError,
+      "no endpoint speaks TLS",
+    );
+  }
   assertEquals(
     await readServerTls(
       { cert: "/none", key: "/none" },

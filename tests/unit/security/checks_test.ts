@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AuthenticationError } from "../../../src/security/authentication.ts";
-import { Checks } from "../../../src/security/checks.ts";
+import { Checks, MAX_TRUSTED_SOURCES } from "../../../src/security/checks.ts";
 import { turns } from "../../support/wait.ts";
 
 const { signal } = new AbortController();
@@ -51,6 +51,40 @@ Deno.test("Checks.run() refuses when too many wait, of a source or in all", asyn
   gate.resolve();
   await Promise.all(all);
   assertEquals(checks.size, 0);
+});
+
+Deno.test("Checks.run() lets sources go first from which somebody has logged in", async () => {
+  const checks = new Checks({
+    maxChecks: 1,
+    maxChecksPerSource: 1,
+    maxWaitingChecks: 300,
+    maxWaitingChecksPerSource: 1,
+  });
+  checks.trust("home");
+  const done: string[] = [];
+  const check = (source: string) =>
+    checks.run(source, signal, async () => {
+      await turns(1);
+      done.push(source);
+    });
+  const flood = Array.from({ length: 301 }, (_, n) => check(`2001:db8::${n}`));
+  await assertRejects(() => check("cafe"), AuthenticationError);
+  await check("home");
+  assertEquals(done, ["2001:db8::0", "home"]);
+  await Promise.all(flood);
+  assertEquals(checks.size, 0);
+});
+
+Deno.test("Checks.trust() remembers so many sources, and those of late", () => {
+  const checks = new Checks(LIMITS);
+  for (let n = 0; n < MAX_TRUSTED_SOURCES; n++) checks.trust(`${n}`);
+  checks.trust("0");
+  checks.trust("new");
+  assertEquals(["0", "1", "new"].map((name) => checks.isTrusted(name)), [
+    true,
+    false,
+    true,
+  ]);
 });
 
 Deno.test("Checks.run() forgets who stops waiting, and goes on after a failure", async () => {

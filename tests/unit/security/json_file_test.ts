@@ -27,6 +27,26 @@ Deno.test("JsonFile.read() reads the file again only when it has changed", async
   assertEquals(parsed, 2);
 });
 
+Deno.test("JsonFile.read() takes a file that another empties, to write it anew, for no value", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/list.json`;
+  const faults: string[] = [];
+  const file = await JsonFile.open(path, {
+    ...LIST,
+    onFault: ({ message }) => faults.push(message),
+  });
+  await Deno.writeTextFile(path, "");
+  assertEquals(await file.read(), []);
+  await file.update((names) => names.push("a"));
+  assertEquals(faults, []);
+  await Deno.writeTextFile(path, "");
+  assertEquals(await file.read(), ["a"]);
+  assertEquals(faults, [`Cannot use "${path}": It is empty`]);
+  await assertRejects(() => file.update((names) => names.push("b")), Error);
+  await Deno.writeTextFile(path, '{"b":1}');
+  assertEquals(await file.read(), ["b"]);
+});
+
 Deno.test("JsonFile.update() changes all or nothing, and leaves no other file", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/list.json`;

@@ -234,3 +234,30 @@ Deno.test("sessionTokens() takes the roles of the account as it is, and ends the
   }
   assertEquals(sessions.size, 0);
 });
+
+Deno.test("sessionTokens() ends what began before the password was changed", async () => {
+  for (const rotate of [true, false]) {
+    const sessions = new Sessions();
+    const old = await sessions.start(ADA, 1000);
+    const account: { roles: string[]; passwordChangedMs?: number } = {
+      roles: ["user"],
+    };
+    const door = sessionTokens(sessions, {
+      rotate,
+      account: () => Promise.resolve(account),
+    });
+    const login = (token: string) =>
+      door.authenticate({ type: "token", token }, loginContext());
+    const again = await login(old.token);
+    assert("id" in again);
+    const { token } = rotate ? again.grant as { token: string } : old;
+    account.passwordChangedMs = 2000;
+    const later = await sessions.start(ADA, 2001);
+    assertEquals(await refusalOf(login(token)), [
+      "denied",
+      "no session has this token",
+    ]);
+    assert("id" in await login(later.token));
+    assertEquals(sessions.size, 1);
+  }
+});

@@ -287,6 +287,19 @@ Deno.test("jwtTokens() refuses a replay after logout", async () => {
   );
 });
 
+Deno.test("jwtTokens().revoke() takes back the token of who has logged in with it", async () => {
+  const { tokens, login } = await door();
+  const issue = () => tokens.issue(ADA, { lifetimeMs: 60_000, nowMs: NOW_MS });
+  const [token, other] = [await issue(), await issue()];
+  const principal = await login(token);
+  assert("id" in principal);
+  await tokens.revoke(principal, NOW_MS);
+  assertEquals((await refusal(login(token))).code, "revoked");
+  assert("id" in await login(other));
+  const stranger = { ...principal, method: "password" };
+  assertEquals((await refusal(tokens.revoke(stranger))).code, "unsupported");
+});
+
 Deno.test("jwtTokens() refuses what was issued before all of a subject was revoked, and takes what comes after", async () => {
   const revoked = new TokenRevocations();
   const { tokens, login } = await door({ revoked });

@@ -34,6 +34,25 @@ Deno.test("UsersFile writes a file of mode 600 that it reads again", async () =>
   assertEquals(files.map(({ name }) => name), ["users.json"]);
 });
 
+Deno.test("UsersFile remembers when a password was changed, not when its hash was made anew", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/users.json`;
+  const users = await UsersFile.open(path, { create: true });
+  const changed = async () =>
+    (await (await UsersFile.open(path)).find("ada"))?.passwordChangedMs;
+  await users.add(account("ada"));
+  await users.replacePassword(account("ada"), OTHER_HASH);
+  await users.setRoles("ada", ["user"]);
+  assertEquals(await changed(), undefined);
+  const before = Date.now();
+  await users.add(account("ada"));
+  const at = await changed();
+  assert(at !== undefined && at >= before && at <= Date.now());
+  await users.setRoles("ada", []);
+  await users.replacePassword(account("ada"), OTHER_HASH);
+  assertEquals(await changed(), at);
+});
+
 Deno.test("UsersFile sees a change at the next login", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/users.json`;

@@ -63,6 +63,7 @@ async function attempt(
     if (disk.dead) return 0;
     throw error;
   }
+  using _open = store;
   await using server = await serveStore(store, {
     directory: target,
     listen: "memory:crash",

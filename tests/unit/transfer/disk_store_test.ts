@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { seededRandom } from "../../../src/bytes/random.ts";
 import type { TransferEntry } from "../../../src/proto/transfer/entry.ts";
 import { leafHash } from "../../../src/proto/transfer/tree.ts";
+import { systemDisk } from "../../../src/transfer/disk.ts";
 import { DiskStore } from "../../../src/transfer/disk_store.ts";
 import { sha256 } from "../../../src/transfer/sha256.ts";
 import { LEAF_BYTES, randomBytes, TestFolder } from "../../support/transfer.ts";
@@ -106,4 +107,18 @@ Deno.test("DiskStore refuses a file where a directory is", () => {
   Deno.mkdirSync(`${folder.path}/a`);
   assertEquals(found(folder.path), "refused");
   assert(Deno.statSync(`${folder.path}/a`).isDirectory);
+});
+
+Deno.test("DiskStore refuses files that the disk has no room for before they are sent", () => {
+  using folder = new TestFolder();
+  const freeBytes = () => 5 * LEAF_BYTES;
+  using store = DiskStore.open(folder.path, {
+    disk: { ...systemDisk, freeBytes },
+  });
+  const session = store.session();
+  const types = ["a", "b", "c"].map((path, index) =>
+    session.examine(index, { ...ENTRY, path, size: 2 * LEAF_BYTES }).type
+  );
+  assertEquals(types, ["absent", "absent", "refused"]);
+  session.close();
 });

@@ -1,9 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { icmpError } from "../../../../src/proto/ip_packet/icmp.ts";
 import {
+  foldSum,
+  read16,
+  write16,
+} from "../../../../src/proto/ip_packet/checksum.ts";
+import {
   fragmentIpv4,
   Ipv4Packet,
+  ipv4PseudoSum,
 } from "../../../../src/proto/ip_packet/ipv4.ts";
+import { checksumAt } from "../../../../src/proto/ip_packet/transport.ts";
 import { readIpv4 } from "../../../../src/proto/nat/options.ts";
 import {
   A,
@@ -41,6 +48,32 @@ Deno.test("Ipv4Packet.rewrite() keeps all checksums right, and the absence of on
     packet.rewrite("destination", readIpv4(A), 6000);
     assertEquals(show(bytes), `udp ${OUTSIDE}:5000 > ${A}:6000`);
     assertEquals(bytes[26] === 0 && bytes[27] === 0, noChecksum);
+  }
+});
+
+Deno.test("Ipv4Packet.rewrite() keeps a partial checksum the sum of the pseudo header", () => {
+  for (
+    const bytes of [
+      udp(`${A}:1`, `${SERVER}:2`),
+      tcp(`${A}:1`, `${SERVER}:2`, "ack"),
+    ]
+  ) {
+    const packet = Ipv4Packet.parse(bytes, false, true)!;
+    const length = bytes.length - 20;
+    const at = 20 + checksumAt(packet.protocol);
+    const pseudo = () =>
+      foldSum(
+        ipv4PseudoSum(
+          packet.source,
+          packet.destination,
+          packet.protocol,
+          length,
+        ),
+      );
+    write16(bytes, at, pseudo());
+    packet.rewrite("source", readIpv4(OUTSIDE), 5000);
+    packet.rewrite("destination", readIpv4(A), 6000);
+    assertEquals(read16(bytes, at), pseudo());
   }
 });
 

@@ -11,8 +11,8 @@ import {
   parseOutages,
   parseSettings,
   parseValue,
-  SETTINGS,
 } from "../../../../src/proto/link/settings.ts";
+import { SETTINGS } from "../../../../src/proto/link/setting_table.ts";
 
 Deno.test("SETTINGS name every impairment once", () => {
   const fields = Object.values(SETTINGS).map(({ field }) => String(field));
