@@ -6,13 +6,11 @@
 
 import { type Clock, sleep, systemClock } from "../io/clock.ts";
 import { parseEndpoint } from "../io/endpoint.ts";
-import type { ClientTlsOptions, ServerTlsOptions } from "../io/tls/options.ts";
-import {
-  DEFAULT_CERTIFICATE_FOLDER,
-  developmentCertificate,
-  howToTrust,
-} from "../security/certificates/development_certificate.ts";
-import { readRevocationList } from "../security/certificates/revocation_list.ts";
+import type {
+  ClientTlsOptions,
+  RevokedCertificates,
+  ServerTlsOptions,
+} from "../io/tls/options.ts";
 import { UsageError } from "./arguments.ts";
 import { describeError } from "./describe_error.ts";
 import type { Output } from "./output.ts";
@@ -107,7 +105,7 @@ export async function readServerTls(
   const crl = values.clientCrl;
   const revoked = crl === undefined
     ? {}
-    : { revoked: [await readRevocationList(await readFile(crl), ca)] };
+    : { revoked: [await readCrl(crl, ca)] };
   return { ...pair, clients: { caCerts: [ca], ...revoked } };
 }
 
@@ -219,9 +217,19 @@ async function readPair(
   return { cert, key };
 }
 
+async function readCrl(path: string, ca: string): Promise<RevokedCertificates> {
+  const { readRevocationList } = await import(
+    "../security/certificates/revocation_list.ts"
+  );
+  return await readRevocationList(await readFile(path), ca);
+}
+
 async function makeCertificate(
   output: Output,
 ): Promise<{ cert: string; key: string }> {
+  // Programs without TLS start faster without what makes certificates.
+  const { DEFAULT_CERTIFICATE_FOLDER, developmentCertificate, howToTrust } =
+    await import("../security/certificates/development_certificate.ts");
   const { cert, key, caPath, created } = await developmentCertificate(
     DEFAULT_CERTIFICATE_FOLDER,
   );

@@ -115,6 +115,7 @@ export {
 } from "./proxy_protocol/write.ts";
 export * from "./resilience/mod.ts";
 export { Timer, TimerWheel } from "./timer_wheel.ts";
+export { type ClientHello, readClientHello } from "./tls/client_hello.ts";
 export { TokenBucket } from "./token_bucket.ts";
 export {
   type DedupeLimits,

@@ -6,6 +6,7 @@ export type {
   BalanceSettings,
   BalanceTarget,
 } from "./balance/options.ts";
+export type { Bridge, GatewayPeer } from "./bridge.ts";
 export type { ProxyAccess, ProxyEvent, ProxyRequest } from "./events.ts";
 export { gateway, type GatewayOptions } from "./gateway.ts";
 export type { ResumeOptions } from "./resumable_session.ts";

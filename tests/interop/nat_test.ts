@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import type { HomeNetwork } from "../../src/cli/home_network.ts";
 import type { NatType } from "../../src/proto/nat/options.ts";
 import {
@@ -14,6 +14,7 @@ import {
   natHome,
   OUTSIDE,
   ROUTER,
+  SECOND_HOST,
   SECOND_SERVER,
   SERVER,
   startWithin,
@@ -101,6 +102,33 @@ Deno.test({
       return [type, await discover(home.network)] as const;
     }));
     assertEquals(Object.fromEntries(found), EXPECTED);
+  },
+});
+
+Deno.test({
+  name:
+    "turnutils_natdiscovery sees no collision of two hosts on one port, and mappings that live as long as configured",
+  ignore: !discovers,
+  async fn() {
+    await using home = await natHome({ timeouts: { udpMs: 2_500 } });
+    const { network } = home;
+    await using _server = await stunServer(network);
+    const ask = (...args: string[]) =>
+      within(network.home, "turnutils_natdiscovery", ...args, SERVER);
+    const [collision, early, late] = await Promise.all([
+      ask("-c", "-L", HOST, "-l", "5000", "-A", SECOND_HOST),
+      ask("-t", "-T", "1"),
+      ask("-t", "-T", "4"),
+    ]);
+    const [first, second] = Array.from(
+      collision.stdout.matchAll(/reflexive addr: (\S+):(\d+)/g),
+      ([, address, port]) => ({ address, port }),
+    );
+    assertEquals(first, { address: OUTSIDE, port: "5000" });
+    assertEquals(second?.address, OUTSIDE);
+    assertNotEquals(second?.port, "5000");
+    assertMatch(early.stdout, /RFC 5780 response 2/);
+    assertMatch(late.stdout, /STUN receive timeout/);
   },
 });
 

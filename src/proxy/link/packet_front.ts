@@ -8,7 +8,7 @@ import type { LinkPair, LinkSink } from "./link_pair.ts";
 const MAX_PACKET_BYTES = 65535;
 
 /** Packets taken from a device before the other has its turn. */
-const BATCH = 64;
+const BATCH = 256;
 
 /** Options of {@linkcode PacketFront}. */
 export interface PacketFrontOptions {

@@ -124,6 +124,7 @@ export class NatRouter implements AsyncDisposable {
     await this.stopped.catch(() => {});
   }
 
+  /** Stops, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

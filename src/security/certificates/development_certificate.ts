@@ -113,7 +113,17 @@ export async function openCaIn(folder: string): Promise<Authority> {
   );
 }
 
-/** How people let their programs trust the certificates of an authority. */
+/**
+ * How people let their programs trust the certificates of an authority.
+ *
+ * @example Usage
+ * ```ts
+ * import { howToTrust } from "./development_certificate.ts";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * assertStringIncludes(howToTrust("ca.pem").join(), "curl --cacert ca.pem");
+ * ```
+ */
 export function howToTrust(caPath: string): string[] {
   return [
     `our clients:     --ca ${caPath}`,

@@ -32,7 +32,36 @@ export interface RotatingIdentityOptions
   timeOfDay?: (() => number) | undefined;
 }
 
-/** A certificate that is replaced in memory before it expires. */
+/**
+ * A certificate that is replaced in memory before it expires; made by {@linkcode rotatingIdentity}.
+ *
+ * @example Two peers of one suite, each of which knows who the other is
+ * ```ts
+ * import { connect, createCa, lines, rotatingIdentity, serve, text } from "../../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const authority = await createCa();
+ * const wire = lines(text());
+ * using north = await rotatingIdentity({ authority, names: ["127.0.0.1", "spiffe://suite/north"], lifetimeMs: 3_600_000 });
+ * using south = await rotatingIdentity({ authority, names: ["spiffe://suite/south"], lifetimeMs: 3_600_000 });
+ * const caCerts = [authority.certPem];
+ * await using server = await serve({
+ *   listen: "tls://127.0.0.1:0",
+ *   wire,
+ *   tls: { cert: north.current.certPem, key: north.current.keyPem, clients: { caCerts } },
+ *   handler: {
+ *     message: (peer) => peer.send(String(peer.identity?.certificate?.names.uri)),
+ *   },
+ * });
+ * await using client = await connect({
+ *   to: server.endpoint,
+ *   wire,
+ *   tls: { cert: south.current.certPem, key: south.current.keyPem, caCerts },
+ * });
+ * client.send("who am I?");
+ * assertEquals(await client.receive(), "spiffe://suite/south");
+ * ```
+ */
 export class RotatingIdentity implements Disposable {
   readonly #options: RotatingIdentityOptions;
   readonly #clock: Clock;
