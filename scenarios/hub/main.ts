@@ -4,6 +4,7 @@ import {
   runMain,
   SERVER_TLS_FLAGS,
   type ServerTlsOptions,
+  UsageError,
   watchServerTls,
 } from "../../mod.ts";
 import { natsAddress } from "./backplane.ts";
@@ -154,6 +155,11 @@ await runMain({
   const tls = await readTls();
   const { workers, backplane } = values;
   const { users, tokens, revoked, devices, certificates } = values;
+  if (certificates !== undefined && values.clientCa === undefined) {
+    throw new UsageError(
+      "Cannot use --certificates without --client-ca: nobody is asked for one",
+    );
+  }
   const { guests, messagesPerSecond, rules, audit } = values;
   await using hub = await open({
     listen: values.listen,

@@ -23,7 +23,7 @@ scope.onmessage = async ({ data }) => {
     const { hub } = opened;
     scope.onmessage = async ({ data }) => {
       if (data.type === "observe") {
-        const { counters, peers, startedAt, status } = hub;
+        const { counters, peers, startedAt, status, certificateEndsAt } = hub;
         scope.postMessage({
           type: "observed",
           observed: {
@@ -31,6 +31,7 @@ scope.onmessage = async ({ data }) => {
             peers: { size: peers.size },
             startedAt,
             status,
+            certificateEndsAt,
           },
         });
       } else if (data.type === "renew") {

@@ -183,6 +183,8 @@ export function sumObserved(hubs: readonly Observed[]): Observed {
   }
   return {
     counters,
+    // They share one certificate.
+    certificateEndsAt: hubs[0]?.certificateEndsAt,
     peers: { size: hubs.reduce((sum, { peers }) => sum + peers.size, 0) },
     startedAt: new Date(
       Math.min(...hubs.map(({ startedAt }) => startedAt.getTime())),

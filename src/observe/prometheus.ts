@@ -12,6 +12,8 @@ export interface ObservedServer {
   readonly peers: { readonly size: number };
   /** When it started. */
   readonly startedAt: Date;
+  /** When its certificate ends. */
+  readonly certificateEndsAt?: Date | undefined;
 }
 
 /** The `content-type` of {@linkcode prometheusText}. */
@@ -55,19 +57,29 @@ const COUNTERS = [
  * ```
  */
 export function prometheusText(server: ObservedServer): string {
-  const { counters, peers, startedAt } = server;
+  const { counters, peers, startedAt, certificateEndsAt } = server;
   const startedSeconds = startedAt.getTime() / 1000;
   return [
     head("start_time_seconds", "gauge", "Start, in seconds since 1970."),
     sample("start_time_seconds", startedSeconds),
     head("connections", "gauge", "Connections at this moment."),
     sample("connections", peers.size),
+    ...certificateEnd(certificateEndsAt),
     ...COUNTERS.flatMap(([counter, name, help]) => [
       head(`${name}_total`, "counter", help),
       sample(`${name}_total`, counters[counter]),
     ]),
     ...histogram(counters.handling),
   ].join("");
+}
+
+function certificateEnd(endsAt: Date | undefined): string[] {
+  if (endsAt === undefined) return [];
+  const name = "certificate_end_seconds";
+  return [
+    head(name, "gauge", "End of the certificate, in seconds since 1970."),
+    sample(name, endsAt.getTime() / 1000),
+  ];
 }
 
 function head(name: string, type: string, help: string): string {

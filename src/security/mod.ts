@@ -65,7 +65,11 @@ export {
   type CertificateLoginOptions,
   type CertificateRule,
 } from "./certificate_login.ts";
-export { custom, type CustomOptions, type CustomResult } from "./custom.ts";
+export {
+  customLogin,
+  type CustomLoginOptions,
+  type CustomLoginResult,
+} from "./custom_login.ts";
 export {
   type Device,
   deviceLogin,

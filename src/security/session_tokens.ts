@@ -95,13 +95,13 @@ export function sessionTokens(
  *
  * @example
  * ```ts
- * import { custom } from "./custom.ts";
+ * import { customLogin } from "./custom_login.ts";
  * import { Sessions } from "./sessions.ts";
  * import { withSession } from "./session_tokens.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const sessions = new Sessions();
- * const door = withSession(custom("open", () => ({ id: "ada", roles: [] })), sessions);
+ * const door = withSession(customLogin("open", () => ({ id: "ada", roles: [] })), sessions);
  * assertEquals(door.name, "open");
  * ```
  */

@@ -17,7 +17,7 @@ import { type Endpoint, formatEndpoint } from "../io/endpoint.ts";
 import { type Greeted, sayLastWords } from "../io/greet.ts";
 import type { Handler } from "../io/handler.ts";
 import type { Peer } from "../io/peer.ts";
-import { expiryWarnings } from "../io/tls/expiry.ts";
+import { expiryWarnings, firstExpiry } from "../io/tls/expiry.ts";
 import type { ServerTlsOptions } from "../io/tls/options.ts";
 import type {
   Conn,
@@ -215,6 +215,12 @@ export class Server<In, Out, State = undefined> implements AsyncDisposable {
   /** Those who are connected. */
   get peers(): ReadonlySet<Peer<In, Out, State>> {
     return this.#peers;
+  }
+
+  /** When the certificate ends that ends first of those that it shows; undefined without one. */
+  get certificateEndsAt(): Date | undefined {
+    const { tls } = this.#parts.listenOptions;
+    return tls && firstExpiry(tls);
   }
 
   /** Resolves when the server has stopped. */

@@ -5,29 +5,15 @@ import { connect } from "../../src/client/connect.ts";
 import { inOrder } from "../../src/client/correlation.ts";
 import type { Handler } from "../../src/io/handler.ts";
 import type { Ending, Peer } from "../../src/io/peer.ts";
-import type {
-  TransportConnectOptions,
-  TransportListenOptions,
-} from "../../src/io/transport.ts";
 import { bytes } from "../../src/proto/codec/bytes.ts";
 import { lengthPrefixed } from "../../src/proto/framing/length_prefixed.ts";
 import { serve, type ServeOptions } from "../../src/server/serve.ts";
 import type { Server } from "../../src/server/server.ts";
 import { frame, RawClient } from "../support/raw_client.ts";
 import { Recorder } from "../support/recorder.ts";
+import type { Road } from "../support/roads.ts";
 import { utf8 } from "../support/three_ways.ts";
 import { stalled, turns, waitUntil, within } from "../support/wait.ts";
-
-/** What the suite has to know of a transport. */
-export interface Road {
-  name: string;
-  /** A fresh endpoint to listen on. */
-  listen(): string;
-  listenOptions?: TransportListenOptions;
-  connectOptions?: TransportConnectOptions;
-  /** Bytes by which a client's frames are longer than a server's. @default {0} */
-  clientFrameBytes?: number;
-}
 
 type BytesPeer = Peer<Uint8Array, Uint8Array>;
 type BytesServer = Server<Uint8Array, Uint8Array>;

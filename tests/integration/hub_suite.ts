@@ -16,24 +16,9 @@ import {
   type HubOptions,
   startHub,
 } from "../../scenarios/hub/server.ts";
-import type {
-  TransportConnectOptions,
-  TransportListenOptions,
-} from "../../src/io/transport.ts";
 import { type Heard, HubClient } from "../support/hub_client.ts";
+import type { Road } from "../support/roads.ts";
 import { waitUntil } from "../support/wait.ts";
-
-/** A way to the hub. */
-export interface Road {
-  /** For the names of the tests. */
-  name: string;
-  /** An endpoint that is free. */
-  listen: () => string;
-  /** What listening needs. */
-  listenOptions?: TransportListenOptions;
-  /** What connecting needs. */
-  connectOptions?: TransportConnectOptions;
-}
 
 /** A hub, and a way to connect to it. */
 interface Harness {

@@ -3,8 +3,13 @@ import {
   assertEquals,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
+import { connect } from "../../src/client/connect.ts";
 import { parseEndpoint } from "../../src/io/endpoint.ts";
+import { EndpointError } from "../../src/io/endpoint_error.ts";
+import { text } from "../../src/proto/codec/text.ts";
+import { lines } from "../../src/proto/framing/delimited.ts";
 import { askLinks, controlLinks } from "../../src/proxy/link/control.ts";
 import {
   type EmulatedLink,
@@ -12,7 +17,9 @@ import {
   type EmulateLinkOptions,
 } from "../../src/proxy/link/emulated_link.ts";
 import type { LinkEvent } from "../../src/proxy/link/events.ts";
-import { connect, lines, serve, simulate, text } from "../../mod.ts";
+import { serveToxiproxy } from "../../src/proxy/link/toxiproxy.ts";
+import { serve } from "../../src/server/serve.ts";
+import { simulate } from "../../src/sim/simulate.ts";
 import { Program, run, task } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -291,6 +298,8 @@ Deno.test("emulateLink() refuses what makes no sense before it listens", async (
     [{ schedule: [{ atMs: 5, set: { latencyMs: -1 } }] }, "0 or more"],
     [{ to: "udp://127.0.0.1:1" }, "streams go to streams"],
     [{ listen: "udp://127.0.0.1" }, "datagrams go to datagrams"],
+    [{ listen: "tls://127.0.0.1:0" }, "tcp, unix, memory, udp or tun"],
+    [{ listen: "tun:a name too long for it", to: "tun:b" }, "tun:NAME"],
     [{ listen: "udp://127.0.0.1", to: "udp://127.0.0.1:1" }, "udp://HOST:PORT"],
   ];
   for (const [options, message] of wrong) {
@@ -542,10 +551,20 @@ Deno.test("link runs, prints its seed, is changed while it runs, and ends", asyn
   );
   assertEquals(set.code, 0, set.stderr);
   await program.prints("changed rate=none", "changed up latency=1ms");
-  using client = await RawClient.connect(program.endpoints[0]!);
+  await using second = await Program.serve(
+    task(
+      "link",
+      "tcp://127.0.0.1:0",
+      program.endpoints[0]!,
+      `--control=${control}`,
+    ),
+  );
+  await second.until("a warning", () => second.errors.includes("in use"));
+  using client = await RawClient.connect(second.endpoints[0]!);
   using server = await target.accept();
   await client.send(utf8("ahoy"));
   assertEquals(await server.receive(4), utf8("ahoy"));
+  assertEquals(await second.stop(), 0);
   assertEquals(await program.stop(), 0);
 });
 
@@ -597,6 +616,26 @@ Deno.test("link toxiproxy serves the API", async () => {
   const response = await fetch(`${program.endpoints[0]}/proxies`);
   assertEquals(await response.json(), {});
   assertEquals(await program.stop(), 0);
+});
+
+Deno.test("emulateLink() says which address it cannot listen on", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using taken = new Datagrams();
+  const { port } = listener.addr as Deno.NetAddr;
+  for (const listen of [`tcp://127.0.0.1:${port}`, taken.url]) {
+    const to = listen.replace(/\d+$/, "1");
+    await assertRejects(
+      () => emulateLink({ listen, to }),
+      Error,
+      `Cannot listen on ${listen}`,
+    );
+  }
+  assertThrows(
+    () => serveToxiproxy({ port }),
+    EndpointError,
+    "address in use",
+  );
+  listener.close();
 });
 
 Deno.test("emulateLink() hears the target alone", async () => {

@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { HomeNetwork } from "../../src/cli/home_network.ts";
 import {
   canRoute,
   HOST,
   natHome,
   OUTSIDE,
+  ROUTER,
   SECOND_HOST,
   SERVER,
   startWithin,
@@ -118,7 +119,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "natRouter() that is closed leaves no rule, no device and no route behind, and a wrong device neither",
+    "natRouter() that is closed leaves no rule, no device, no route and no proxy entry behind",
   ignore: !ready,
   async fn() {
     await using home = await natHome();
@@ -133,10 +134,24 @@ Deno.test({
     await router.stopped;
     const after = await look();
     assert(!/nat(in|out)\d|20000|203\.0\.113\.1\b/.test(after), after);
-    const error = await natHome({ outsideDevice: "none0" }).catch((error) =>
-      error
+  },
+});
+
+Deno.test({
+  name:
+    "natRouter() refuses a device that is not there, and an address of the router's own",
+  ignore: !ready,
+  async fn() {
+    await assertRejects(
+      () => natHome({ outsideDevice: "none0" }),
+      Error,
+      "none0",
     );
-    assertMatch(error.message, /none0/);
+    await assertRejects(
+      () => natHome({ outside: [ROUTER] }),
+      Error,
+      "none of the router's own",
+    );
   },
 });
 

@@ -13,6 +13,7 @@ import {
   type BalanceConfig,
   parseBalanceConfig,
 } from "../../proxy/balance/config.ts";
+import { canonicalEndpoint } from "../../proxy/balance/endpoints.ts";
 import { serveControl } from "../../proxy/balance/control.ts";
 import { balanceMetrics } from "../../proxy/balance/metrics.ts";
 import type {
@@ -230,7 +231,7 @@ function readFlags(values: Values): Omit<BalanceOptions, "observe"> {
 
 function checkEndpoint(url: string): void {
   try {
-    parseEndpoint(url);
+    canonicalEndpoint(url);
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { formatEndpoint, parseEndpoint } from "../../io/endpoint.ts";
 import type { CheckSpec } from "../../proto/balance/check_exchange.ts";
 import { BALANCE_POLICIES } from "../../proto/balance/policies.ts";
+import { canonicalEndpoint } from "../../proxy/balance/endpoints.ts";
 import type {
   BalanceSettings,
   BalanceTarget,
@@ -37,7 +37,7 @@ export const BALANCE_FLAGS = {
     type: "list",
     placeholder: "ENDPOINT",
     help: "One more backend, for when no other is up",
-    check: parseEndpoint,
+    check: canonicalEndpoint,
   },
   check: {
     type: "string",
@@ -125,7 +125,7 @@ export function readSettings(
     values.weight.map((text) => readPair(text, "weight")),
   );
   const plain = (url: string): BalanceTarget => {
-    const name = canonical(url);
+    const name = canonicalEndpoint(url);
     const weight = weights.get(name);
     weights.delete(name);
     return {
@@ -165,16 +165,11 @@ export function readSettings(
   };
 }
 
-/** One spelling of an endpoint. */
-function canonical(url: string): string {
-  return formatEndpoint(parseEndpoint(url));
-}
-
 function readPair(text: string, what: string): [string, number] {
   const at = text.lastIndexOf("=");
   const number = Number(text.slice(at + 1));
   if (at > 0 && Number.isInteger(number) && number >= 1 && number <= 256) {
-    return [canonical(text.slice(0, at)), number];
+    return [canonicalEndpoint(text.slice(0, at)), number];
   }
   throw new SyntaxError(
     `Cannot read ${what}: ENDPOINT=N with N from 1 to 256 is expected: current value is "${text}"`,

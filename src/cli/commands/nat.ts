@@ -8,6 +8,7 @@ import { formatAddress } from "../../proto/address.ts";
 import type { NatEntry, NatEvent } from "../../proto/nat/events.ts";
 import {
   NAT_TYPES,
+  type NatBehavior,
   type NatForward,
   type NatType,
   readIpv4,
@@ -18,6 +19,12 @@ import { proxy } from "../../proxy/proxy.ts";
 import { HOME_ADDRESSES, HOME_DEVICES, HomeNetwork } from "../home_network.ts";
 import type { Output } from "../output.ts";
 import { runMain } from "../run.ts";
+
+const BEHAVIORS = [
+  "endpoint-independent",
+  "address-dependent",
+  "address-and-port-dependent",
+] as const satisfies NatBehavior[];
 
 /** Runs `deno task nat`. */
 export function run(args: readonly string[]): Promise<never> {
@@ -44,6 +51,16 @@ export function run(args: readonly string[]): Promise<never> {
         choices: Object.keys(NAT_TYPES) as NatType[],
         default: "restricted",
         help: "What it is like to those who traverse it",
+      },
+      mapping: {
+        type: "string",
+        choices: BEHAVIORS,
+        help: "What an outside port depends on, in place of the type's",
+      },
+      filtering: {
+        type: "string",
+        choices: BEHAVIORS,
+        help: "What is let in from the outside, in place of the type's",
       },
       forward: {
         type: "list",
@@ -123,6 +140,10 @@ export function run(args: readonly string[]): Promise<never> {
       ...devices,
       ...(namespace === undefined ? {} : { namespace }),
       type: values.type,
+      ...(values.mapping === undefined ? {} : { mapping: values.mapping }),
+      ...(values.filtering === undefined
+        ? {}
+        : { filtering: values.filtering }),
       hairpin: values.hairpin,
       forwards: forwards.map(toNatForward),
       ...(values.ports === undefined

@@ -67,11 +67,16 @@ const encode: Codec<unknown>["encode"] = (value, writer) => {
   writer.utf8(text);
 };
 
+/** Where the runtime quotes the text: the message goes to logs, and the text may hold a password. */
+const QUOTED_REGEXP = /, (?:\.\.\.)?".*"(?:\.\.\.)? is not valid JSON$/s;
+
 function parse(text: string): unknown {
   try {
     return parseJson(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "";
+    const reason = cause instanceof Error
+      ? cause.message.replace(QUOTED_REGEXP, "")
+      : "";
     throw new RemoteProtocolError(
       "malformed",
       `Cannot decode JSON: ${reason}`,

@@ -15,8 +15,16 @@ const queued = (mbit: number): Impairments => ({
   queueBytes: Math.max(15_000, mbit * MBIT / 5),
 });
 
+/** The name of a preset. */
+export type LinkPresetName =
+  | "lte"
+  | "dsl"
+  | "satellite"
+  | "starlink"
+  | "bad-wifi";
+
 /** Links that many have, by name: `up` is what the client sends. */
-export const LINK_PRESETS = {
+export const LINK_PRESETS: Readonly<Record<LinkPresetName, LinkPreset>> = {
   lte: {
     source: "WebPageTest's profile LTE: 12 Mbit/s both ways, 70 ms there and " +
       "back; the jitter is ours",
@@ -80,7 +88,4 @@ export const LINK_PRESETS = {
       burstLeaveRate: 0.25,
     },
   },
-} as const satisfies Record<string, LinkPreset>;
-
-/** The name of a preset. */
-export type LinkPresetName = keyof typeof LINK_PRESETS;
+};

@@ -9,7 +9,9 @@ import { type Endpoint, parseEndpoint } from "../../io/endpoint.ts";
 import { writeAll } from "../../io/greet.ts";
 import type { Conn } from "../../io/transport.ts";
 import type { Transports } from "../../io/transports.ts";
+import { isDatagramEndpoint } from "../link/datagram_front.ts";
 import type { ProxyTarget } from "../proxy_options.ts";
+import { checkByDatagram } from "./datagram_check.ts";
 
 /** Read at once of an answer. */
 const READ_BYTES = 1024;
@@ -29,11 +31,19 @@ export interface CheckContext {
  * @throws {Error} If it is found to be down; the message says why.
  */
 export async function check(
-  { to, tls, proxyProtocol }: ProxyTarget,
+  target: ProxyTarget,
   spec: CheckSpec,
-  { clock, transports, timeoutMs, signal }: CheckContext,
+  context: CheckContext,
 ): Promise<void> {
-  const endpoint = checkedEndpoint(parseEndpoint(to), spec);
+  const { to, tls, proxyProtocol } = target;
+  const { clock, transports, timeoutMs, signal } = context;
+  if (isDatagramEndpoint(to) && spec.type === "exchange") {
+    return await checkByDatagram(target, spec, context);
+  }
+  const endpoint = checkedEndpoint(
+    parseEndpoint(to.replace(/^udp:/, "tcp:")),
+    spec,
+  );
   const ending = new AbortController();
   const end = () => ending.abort(signal.reason);
   signal.addEventListener("abort", end, { once: true });

@@ -1,8 +1,8 @@
 import type { CheckSpec } from "../../proto/balance/check_exchange.ts";
 import { BALANCE_POLICIES } from "../../proto/balance/policies.ts";
 import { Networks } from "../../proto/ip.ts";
-import { formatEndpoint, parseEndpoint } from "../../io/endpoint.ts";
 import type { ProxyLimits } from "../proxy_options.ts";
+import { canonicalEndpoint, refuseMixture } from "./endpoints.ts";
 import {
   boolean,
   choice,
@@ -31,7 +31,7 @@ export interface BalanceConfig extends BalanceSettings {
   limits?: ProxyLimits;
 }
 
-const endpoint = text(parseEndpoint);
+const endpoint = text(canonicalEndpoint);
 const network = text((one) => new Networks([one]));
 const milliseconds = number(1);
 
@@ -93,7 +93,7 @@ const targets: Reader<BalanceTarget[]> = (value) => {
   const names = new Set<string>();
   return value.elements().map((element) => {
     const read = element.read(readTarget);
-    const to = formatEndpoint(parseEndpoint(read.to));
+    const to = canonicalEndpoint(read.to);
     if (names.has(to)) throw element.fault(`the backend ${to} is there twice`);
     names.add(to);
     return { ...read, to };
@@ -179,5 +179,6 @@ export function parseBalanceConfig(text: string, path: string): BalanceConfig {
   for (const [index, { to: url }] of to!.entries()) {
     located[index]!.read(() => refuseLoop(listen!, url));
   }
+  root.read(() => refuseMixture([...listen!, ...to!.map(({ to }) => to)]));
   return { listen: listen!, to: to!, ...rest };
 }

@@ -8,13 +8,18 @@ import { type Endpoint, parseEndpoint } from "../../io/endpoint.ts";
  * @throws {RangeError} If it is.
  */
 export function refuseLoop(listen: readonly string[], to: string): void {
-  const target = parseEndpoint(to);
+  const target = read(to);
   for (const url of listen) {
-    if (!leadsTo(target, parseEndpoint(url))) continue;
+    if (!leadsTo(target, read(url))) continue;
     throw new RangeError(
       `Cannot balance: a backend is where it listens itself, which makes a loop: current value is ${to}`,
     );
   }
+}
+
+/** Datagrams come to their ports as connections to theirs. */
+function read(url: string): Endpoint {
+  return parseEndpoint(url.replace(/^udp:/, "tcp:"));
 }
 
 function leadsTo(target: Endpoint, listener: Endpoint): boolean {

@@ -65,13 +65,6 @@ export class StreamBalance implements BalanceFront {
     return decided.promise;
   }
 
-  #input(input: BalanceInput): void {
-    for (const output of this.#machine.take(input, this.#clock.now())) {
-      this.#act(output);
-    }
-    this.#arm();
-  }
-
   decided(decision: BalanceDecision): void {
     const { id, why } = decision;
     const flow = this.#flows.get(id);

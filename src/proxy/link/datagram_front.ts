@@ -127,6 +127,7 @@ export class DatagramFront {
    * Listens.
    *
    * @throws {Deno.errors.NotSupported} Without the runtime's flag `--unstable-net`.
+   * @throws {Error} If it cannot; `cause` is the runtime's error.
    */
   constructor(options: DatagramFrontOptions) {
     if (!("listenDatagram" in Deno)) {
@@ -137,7 +138,11 @@ export class DatagramFront {
     this.#options = options;
     const listen = parseDatagramEndpoint(options.listen);
     const to = parseDatagramEndpoint(options.to);
-    this.#socket = Deno.listenDatagram({ ...listen, transport: "udp" });
+    try {
+      this.#socket = Deno.listenDatagram({ ...listen, transport: "udp" });
+    } catch (cause) {
+      throw new Error(`Cannot listen on ${options.listen}`, { cause });
+    }
     const { hostname, port } = this.#socket.addr as Deno.NetAddr;
     this.endpoint = `udp://${formatAddress(hostname, port)}`;
     const ip = parseIp(to.hostname === "localhost" ? "127.0.0.1" : to.hostname);

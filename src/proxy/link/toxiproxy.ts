@@ -1,14 +1,19 @@
 import type { Clock } from "../../io/clock.ts";
+import { EndpointError } from "../../io/endpoint_error.ts";
 import { ToxicError } from "../../proto/link/toxics.ts";
 import type { LinkEvent } from "./events.ts";
 import { preciseClock } from "./precise_clock.ts";
-import { endpointOf, ToxicProxy } from "./toxic_proxy.ts";
+import { ToxicProxy } from "./toxic_proxy.ts";
+import {
+  type Asked,
+  readBody,
+  readProxy,
+  readText,
+  type WantedProxy,
+} from "./toxiproxy_request.ts";
 
 /** The version of toxiproxy whose API this is; clients look at it. */
 export const TOXIPROXY_VERSION = "2.12.0";
-
-/** The longest request. */
-const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Proxies at a time. */
 export const MAX_TOXIC_PROXIES = 1_000;
@@ -52,10 +57,15 @@ export class Toxiproxy implements AsyncDisposable {
   constructor(options: ToxiproxyOptions) {
     this.#options = options;
     const { hostname = "127.0.0.1", port = 8474 } = options;
-    this.#http = Deno.serve(
-      { hostname, port, onListen: () => {} },
-      (request) => this.#answer(request),
-    );
+    try {
+      this.#http = Deno.serve(
+        { hostname, port, onListen: () => {} },
+        (request) => this.#answer(request),
+      );
+    } catch (error) {
+      const endpoint = { scheme: "tcp", hostname, port } as const;
+      throw new EndpointError("listen on", endpoint, error);
+    }
   }
 
   /** Where its API is. */
@@ -218,12 +228,6 @@ export class Toxiproxy implements AsyncDisposable {
   }
 }
 
-/** A request whose body was read. */
-interface Asked {
-  readonly method: string;
-  readonly text: string;
-}
-
 function answerToxics(
   proxy: ToxicProxy,
   name: string | undefined,
@@ -262,64 +266,12 @@ async function change(proxy: ToxicProxy, body: unknown): Promise<Response> {
   return Response.json(proxy.state);
 }
 
-interface WantedProxy {
-  name: string;
-  listen: string;
-  upstream: string;
-  enabled: boolean;
-}
-
-function readProxy(body: unknown): WantedProxy {
-  const { name, listen = ":0", upstream, enabled = true } = Object(body);
-  for (const [field, value] of Object.entries({ name, upstream })) {
-    if (value === undefined || value === "") {
-      throw new ToxicError(400, `Missing required field: ${field}`);
-    }
-  }
-  for (const value of [name, listen, upstream]) {
-    if (typeof value !== "string") {
-      throw new ToxicError(400, "Bad request body: a string is expected");
-    }
-  }
-  if (typeof enabled !== "boolean") {
-    throw new ToxicError(400, "Bad request body: enabled is true or false");
-  }
-  endpointOf(listen);
-  endpointOf(upstream);
-  return { name, listen, upstream, enabled };
-}
-
-async function readText(request: Request): Promise<string> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) {
-      throw new ToxicError(
-        413,
-        `Bad request body: it has more than ${MAX_BODY_BYTES} bytes`,
-      );
-    }
-    chunks.push(chunk);
-  }
-  return await new Blob(chunks).text();
-}
-
-function readBody({ text }: Asked): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ToxicError(400, `Bad request body: ${reason}`);
-  }
-}
-
 /**
  * Serves toxiproxy's HTTP API, with links that misbehave as its toxics say: `latency`, `bandwidth`, `slow_close`,
  * `timeout`, `reset_peer`, `slicer`, `limit_data`, and `down` for a proxy that is not enabled. Clients of toxiproxy work
  * with it.
  *
- * @throws {Deno.errors.AddrInUse} If the port is taken.
+ * @throws {EndpointError} If it cannot listen, as when the port is taken.
  *
  * @example Usage
  * ```ts

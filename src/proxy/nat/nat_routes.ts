@@ -55,6 +55,14 @@ export async function setUpNatRoutes(
     }
     await ip("link", "show", "dev", insideDevice);
     await ip("link", "show", "dev", outsideDevice);
+    for (const address of options.outside) {
+      if (await ip("-o", "addr", "show", "to", `${address}/32`) === "") {
+        continue;
+      }
+      throw new Error(
+        `Cannot set up routes: an outside address must be none of the router's own, which the kernel keeps for itself: current value is "${address}"`,
+      );
+    }
     for (const tun of [insideTun, outsideTun]) {
       // Packets are read in turns, between which many come.
       await ip("link", "set", tun, "up", "txqueuelen", QUEUE_PACKETS);

@@ -31,6 +31,19 @@ Deno.test("prometheusText() shows every counter of a server", () => {
   }
 });
 
+Deno.test("prometheusText() shows when a certificate ends, where there is one", () => {
+  assert(!page().includes("certificate"));
+  const certificateEndsAt = new Date("2027-01-31T12:00:00Z");
+  const text = prometheusText({
+    counters: new Counters(),
+    peers: { size: 0 },
+    startedAt: new Date(),
+    certificateEndsAt,
+  });
+  const family = parsePrometheus(text).get("portolan_certificate_end_seconds");
+  assertEquals(family?.samples[0]?.value, certificateEndsAt.getTime() / 1000);
+});
+
 Deno.test("prometheusText() shows what is so now as gauges", () => {
   const families = parsePrometheus(page());
   const gauge = (name: string) => families.get(`portolan_${name}`);

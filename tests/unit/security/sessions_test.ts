@@ -14,7 +14,7 @@ import {
   sessionTokens,
   withSession,
 } from "../../../src/security/session_tokens.ts";
-import { custom } from "../../../src/security/custom.ts";
+import { customLogin } from "../../../src/security/custom_login.ts";
 import {
   loginContext,
   refusal,
@@ -151,7 +151,7 @@ Deno.test("sessionTokens() rotates at login, unless told not to", async () => {
 Deno.test("withSession() grants a session at each login of another method, and passes on challenges", async () => {
   const sessions = new Sessions();
   const door = withSession(
-    custom("two steps", (_credentials, { memory }) => {
+    customLogin("two steps", (_credentials, { memory }) => {
       if (memory.has("asked")) return ADA;
       memory.set("asked", true);
       return { challenge: "AAAA" };

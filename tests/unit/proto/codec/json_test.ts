@@ -55,6 +55,23 @@ Deno.test("json() refuses malformed text as recoverable, with its cause", () => 
   assertInstanceOf(error.cause, SyntaxError);
 });
 
+Deno.test("json() quotes nothing of malformed text, which may hold a password", () => {
+  for (
+    const text of [
+      '{"user":"ada","password":hunter2}',
+      "hunter2",
+      'hunter2" is not valid JSON, "hunter2',
+      '"hunter2\n',
+    ]
+  ) {
+    const error = assertThrows(
+      () => json().decode(utf8(text)),
+      RemoteProtocolError,
+    );
+    assert(!error.message.includes("unter2"), error.message);
+  }
+});
+
 Deno.test("json() refuses malformed UTF-8", () => {
   assertEquals(codeOf(hex("22 80 22")), "malformed");
   assertEquals(codeOf(hex("22 c3 22")), "malformed");

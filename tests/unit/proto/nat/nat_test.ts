@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { seededRandom } from "../../../../src/bytes/random.ts";
 import { Nat } from "../../../../src/proto/nat/nat.ts";
+import type { NatBehavior } from "../../../../src/proto/nat/options.ts";
 import { checkProperty, fc } from "../../../support/property.ts";
 import {
   A,
@@ -87,6 +88,22 @@ Deno.test("Nat passes on what goes from the inside to the inside, as it is", () 
   const test = new TestNat();
   assertEquals(test.out(udp(`${A}:1`, `${B}:2`)), [`in: udp ${A}:1 > ${B}:2`]);
   assertEquals(test.nat.size, 0);
+});
+
+Deno.test("Nat maps for each remote address, or endpoint, where the type is overridden", () => {
+  const ports = (mapping: NatBehavior) => {
+    const test = new TestNat({ mapping });
+    const remotes = [REMOTE, `${SERVER}:81`, `${STRANGER}:80`];
+    const mapped = remotes.map((to) => test.mapped(udp(`${A}:5000`, to)));
+    assertEquals(
+      remotes.map((to) => test.mapped(udp(`${A}:5000`, to))),
+      mapped,
+    );
+    return new Set(mapped).size;
+  };
+  assertEquals(ports("endpoint-independent"), 1);
+  assertEquals(ports("address-dependent"), 2);
+  assertEquals(ports("address-and-port-dependent"), 3);
 });
 
 Deno.test("Nat without hairpinning refuses its own address from the inside", () => {

@@ -7,14 +7,14 @@ import {
   type Principal,
 } from "./authentication.ts";
 
-/** What a function of {@linkcode custom} returns: who it is, what else is wanted, or nothing for a refusal. */
-export type CustomResult =
+/** What a function of {@linkcode customLogin} returns: who it is, what else is wanted, or nothing for a refusal. */
+export type CustomLoginResult =
   | Pick<Principal, "id" | "roles" | "expiresAtMs" | "grant">
   | Challenge
   | undefined;
 
-/** Options of {@linkcode custom}. */
-export interface CustomOptions {
+/** Options of {@linkcode customLogin}. */
+export interface CustomLoginOptions {
   /**
    * The credentials that the function decides about.
    *
@@ -28,10 +28,10 @@ export interface CustomOptions {
  *
  * @example
  * ```ts
- * import { custom } from "./custom.ts";
+ * import { customLogin } from "./custom_login.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const door = custom("word", (credentials) =>
+ * const door = customLogin("word", (credentials) =>
  *   credentials.type === "token" && credentials.token === "mellon"
  *     ? { id: "friend", roles: [] }
  *     : undefined);
@@ -45,19 +45,19 @@ export interface CustomOptions {
  * assertEquals(friend, { id: "friend", roles: [], method: "word" });
  * ```
  */
-export function custom(
+export function customLogin(
   name: string,
   decide: (
     credentials: Credentials,
     context: AuthenticationContext,
-  ) => CustomResult | Promise<CustomResult>,
-  { accepts = ["password", "token"] }: CustomOptions = {},
+  ) => CustomLoginResult | Promise<CustomLoginResult>,
+  { accepts = ["password", "token"] }: CustomLoginOptions = {},
 ): Authenticator {
   return {
     name,
     accepts,
     async authenticate(credentials, context): Promise<Principal | Challenge> {
-      let result: CustomResult;
+      let result: CustomLoginResult;
       try {
         result = await decide(credentials, context);
       } catch (cause) {

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { AuthenticationError } from "../../../src/security/authentication.ts";
-import { custom } from "../../../src/security/custom.ts";
+import { customLogin } from "../../../src/security/custom_login.ts";
 import {
   loginContext,
   refusal,
@@ -9,20 +9,20 @@ import {
 
 const TOKEN = { type: "token", token: "x" } as const;
 
-Deno.test("custom() refuses when the function returns nothing or throws", async () => {
+Deno.test("customLogin() refuses when the function returns nothing or throws", async () => {
   const context = loginContext();
-  const none = custom("none", () => undefined);
+  const none = customLogin("none", () => undefined);
   assertEquals(await refusalOf(none.authenticate(TOKEN, context)), [
     "denied",
     "none refused",
   ]);
-  const broken = custom("ldap", () => {
+  const broken = customLogin("ldap", () => {
     throw new Error("cannot bind with secret x");
   });
   const error = await refusal(broken.authenticate(TOKEN, context));
   assertEquals([error.code, error.detail], ["denied", "ldap failed"]);
   assertInstanceOf(error.cause, Error);
-  const strict = custom(
+  const strict = customLogin(
     "strict",
     () => Promise.reject(new AuthenticationError("expired", "last year")),
   );
@@ -32,8 +32,8 @@ Deno.test("custom() refuses when the function returns nothing or throws", async 
   ]);
 });
 
-Deno.test("custom() tells what it accepts, and its name is the method", async () => {
-  const door = custom("door", () => ({ id: "a", roles: ["r"] }), {
+Deno.test("customLogin() tells what it accepts, and its name is the method", async () => {
+  const door = customLogin("door", () => ({ id: "a", roles: ["r"] }), {
     accepts: ["device"],
   });
   assertEquals(door.accepts, ["device"]);
