@@ -1,6 +1,12 @@
 import { nextTick } from "node:process";
 import type { TransferEntry } from "../proto/transfer/entry.ts";
-import type { Result, TransferMessage } from "../proto/transfer/messages.ts";
+import { MIN_AVERAGE_BYTES } from "../proto/transfer/chunker.ts";
+import type {
+  LeafMessage,
+  PatchMessage,
+  Result,
+  TransferMessage,
+} from "../proto/transfer/messages.ts";
 import {
   type ReceiverAction,
   ReceiverMachine,
@@ -8,6 +14,8 @@ import {
 } from "../proto/transfer/receiver_machine.ts";
 import type { DiskStore } from "./disk_store.ts";
 import { diskFailure } from "./failure.ts";
+import { OldFile } from "./old_file.ts";
+import { leafLength } from "../proto/transfer/tree.ts";
 import { sha256 } from "./sha256.ts";
 import type { StoreSession } from "./store_session.ts";
 import type { TransferPeer } from "./transfer_peer.ts";
@@ -36,6 +44,7 @@ export class Receiving {
   #flushing: Promise<void> | undefined;
   #ticking = false;
   #closed = false;
+  #old: OldFile | undefined;
 
   /** Begins to receive from `peer` into `store`. */
   constructor(
@@ -57,7 +66,9 @@ export class Receiving {
    */
   receive(message: TransferMessage): Promise<void> | undefined {
     if (this.#flushing !== undefined) return this.#receiveLater(message);
-    const action = this.machine.receive(message);
+    const action = this.machine.receive(
+      message.type === "patch" ? this.#unpatch(message) : message,
+    );
     if (action?.type === "store") return this.#put(action);
     // What came before is settled before.
     if (action !== undefined && this.#session.batched > 0) {
@@ -78,6 +89,8 @@ export class Receiving {
         return this.#examine(action.index, action.entries);
       case "write":
         return this.#write(action);
+      case "offer":
+        return this.#offer(action);
       case "commit":
         return this.#commit(action);
       case "release":
@@ -98,6 +111,31 @@ export class Receiving {
     }));
     this.#session.syncDirectories();
     return this.#answer();
+  }
+
+  /** Tells the sender what an old version of a file consists of. */
+  async #offer(
+    { index, entry }: ReceiverAction & { type: "offer" },
+  ): Promise<void> {
+    this.#old?.close();
+    this.#old = OldFile.open(index, () => this.#session.openOld(entry));
+    const averageBytes = this.#old?.averageBytes ?? MIN_AVERAGE_BYTES;
+    const tell = (chunks: Uint8Array): void => {
+      this.#peer.send({ type: "chunks", index, averageBytes, chunks });
+    };
+    await this.#old?.chunks(tell);
+    tell(new Uint8Array(0));
+  }
+
+  /** The leaf that a patch of an old version makes. */
+  #unpatch({ index, leaf, hash, patch }: PatchMessage): LeafMessage {
+    const size = this.machine.entries[index]?.size ?? 0;
+    const length = Math.max(leafLength(size, leaf), 0);
+    const old = this.#old?.index === index ? this.#old : undefined;
+    // Without one the file has failed, or the sender has made it up: the machine sees to that.
+    const data = old?.patched(patch, length) ?? new Uint8Array(length);
+    const movedBytes = patch.length;
+    return { type: "leaf", index, leaf, hash, data, movedBytes };
   }
 
   #write(action: ReceiverAction & { type: "write" }): undefined {
@@ -181,6 +219,8 @@ export class Receiving {
   /** Ends it; what is not complete stays for another try. */
   close(): void {
     this.#closed = true;
+    this.#old?.close();
+    this.#old = undefined;
     this.#session.close();
   }
 }

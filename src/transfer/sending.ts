@@ -5,10 +5,12 @@ import type { TransferEntry } from "../proto/transfer/entry.ts";
 import type { Result, TransferMessage } from "../proto/transfer/messages.ts";
 import {
   type LeafWork,
+  type ScanWork,
   SenderMachine,
 } from "../proto/transfer/sender_machine.ts";
 import { LEAF_BYTES } from "../proto/transfer/tree.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
+import { scanChunks } from "./chunk_scan.ts";
 import { readFull } from "./disk.ts";
 import { isSameFile } from "./disk_store.ts";
 import { diskFailure } from "./failure.ts";
@@ -125,6 +127,8 @@ export class Sending {
     let turnBytes = 0;
     while (!machine.finished) {
       const work = machine.work();
+      const scan = machine.scan();
+      if (scan !== undefined) await this.#scan(scan);
       if (work !== undefined) {
         this.#read(work);
         turnBytes += work.length + FILE_COST_BYTES;
@@ -133,7 +137,7 @@ export class Sending {
       await this.#sendOutput();
       if (work !== undefined && turnBytes < TURN_BYTES) continue;
       turnBytes = 0;
-      const hadWork = work !== undefined || !isListed;
+      const hadWork = work !== undefined || scan !== undefined || !isListed;
       if (!isListed) {
         isListed = this.#listSome(entries);
         await this.#sendOutput();
@@ -141,6 +145,23 @@ export class Sending {
       // What was sent leaves, and what the receiver says arrives.
       await (hadWork ? turn() : this.#news());
     }
+  }
+
+  /** Sees which chunks of a file the receiver has. */
+  async #scan({ index, averageBytes, plan }: ScanWork): Promise<void> {
+    try {
+      const file = this.#open(index);
+      await scanChunks(file, averageBytes, (length, hash) => {
+        plan.add(length, hash);
+        return !this.#peer.signal.aborted;
+      });
+      file.seekSync(0, Deno.SeekMode.Start);
+    } catch (error) {
+      // Whoever reads it to send it meets the same error, and tells of it.
+      diskFailure(error);
+      this.#close();
+    }
+    this.machine.planned(plan);
   }
 
   #read({ index, entry, offset, length, isLast }: LeafWork): void {
@@ -180,6 +201,7 @@ export class Sending {
     const { output } = this.machine;
     for (let next = output.shift(); next !== undefined; next = output.shift()) {
       if (next.type === "leaf") await this.#keepRate(next.data.length);
+      if (next.type === "patch") await this.#keepRate(next.patch.length);
       this.#check();
       if (!this.#peer.send(next) && this.#peer.isSlow) {
         await this.#peer.drained();

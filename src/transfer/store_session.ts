@@ -14,6 +14,9 @@ const SYNC_BYTES = 64 * 1024 * 1024;
 /** Where a sync takes longer than this, those of a batch are made at once by other threads. */
 const SLOW_SYNC_MS = 0.2;
 
+/** An old version of a file that is shorter is not looked at. */
+const LEAST_OLD_BYTES = 64 * 1024;
+
 /** A file of several leaves that is being written. */
 interface OpenFile {
   readonly journaled: JournaledFile;
@@ -101,7 +104,17 @@ export class StoreSession {
       }
       return { type: "present" };
     }
-    return this.#claim(entry);
+    const found = this.#claim(entry);
+    const hasOld = info?.isFile && info.size >= LEAST_OLD_BYTES &&
+      entry.size > LEAF_BYTES;
+    return hasOld && found.type !== "refused" ? { ...found, hasOld } : found;
+  }
+
+  /** Opens the version of a file that is at its place; undefined if none is. */
+  openOld({ path }: TransferEntry): DiskFile | undefined {
+    this.#tree.forget();
+    if (!this.#tree.existing(path)?.isFile) return undefined;
+    return this.#store.disk.open(this.#tree.locate(path), { read: true });
   }
 
   /** What was received of a file before; from now on no other connection writes it. */

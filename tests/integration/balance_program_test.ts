@@ -67,6 +67,10 @@ Deno.test("deno task balance takes its configuration from a file, reads it again
     metrics,
     `portolan_balance_backend_up{backend="${c}"} 0\n`,
   );
+  const state = await (await fetch(new URL("state", page))).json();
+  assertEquals(state.backends.length, 3);
+  const html = await (await fetch(new URL("/", page))).text();
+  assertStringIncludes(html, "Who gets what");
 
   assertEquals(await program.stop(), 0);
   await waitUntil("its lines", () => program.output.includes("(round robin)"));

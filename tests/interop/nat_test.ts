@@ -20,21 +20,32 @@ import {
   startWithin,
   within,
 } from "../support/home_network.ts";
-import { type Program, run } from "../support/program.ts";
+import { run } from "../support/program.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const programs = ["turnutils_natdiscovery", "turnserver", "stun"];
 const discovers = await canRoute(...programs);
 const hasKernel = await canRoute(...programs, "nft", "conntrack", "socat");
 
 /** A STUN server with two addresses and two ports, as RFC 5780 wants it. */
-function stunServer({ internet }: HomeNetwork): Promise<Program> {
-  return startWithin(
-    internet,
-    "SQLite DB connection success",
-    ...["turnserver", "-n", "-S", "-z", "-L", SERVER, "-L", SECOND_SERVER],
-    ...["--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout"],
-    `--pidfile=/tmp/${internet}.pid`,
-  );
+async function stunServer({ internet }: HomeNetwork): Promise<AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const { path } = stack.use(await temporaryFolder());
+    stack.use(
+      await startWithin(
+        internet,
+        "SQLite DB connection success",
+        ...["turnserver", "-n", "-S", "-z", "-L", SERVER, "-L", SECOND_SERVER],
+        ...["--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout"],
+        `--pidfile=${path}/pid`,
+      ),
+    );
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+  return stack;
 }
 
 interface Found {

@@ -5,9 +5,7 @@
  */
 
 import { dirname } from "node:path";
-import { EndpointError } from "../../io/endpoint_error.ts";
 import { parseEndpoint } from "../../io/endpoint.ts";
-import { PROMETHEUS_CONTENT_TYPE } from "../../observe/prometheus.ts";
 import { balance, type Balancer } from "../../proxy/balance/balancer.ts";
 import {
   type BalanceConfig,
@@ -15,7 +13,6 @@ import {
 } from "../../proxy/balance/config.ts";
 import { canonicalEndpoint } from "../../proxy/balance/endpoints.ts";
 import { serveControl } from "../../proxy/balance/control.ts";
-import { balanceMetrics } from "../../proxy/balance/metrics.ts";
 import type {
   BalanceEvent,
   BalanceOptions,
@@ -33,6 +30,7 @@ import {
   SERVER_TLS_FLAGS,
 } from "../tls_flags.ts";
 import { act, isAction } from "./balance_control.ts";
+import { parsePageEndpoint, servePages } from "./balance_page.ts";
 import { BALANCE_FLAGS, readSettings } from "./balance_settings.ts";
 import { accessLine, accessRecord, addressText, tell } from "./proxy.ts";
 
@@ -100,8 +98,9 @@ export const balanceSpec = {
     metrics: {
       type: "string",
       placeholder: "ENDPOINT",
-      help: "Serve a page for Prometheus at tcp://HOST:PORT",
-      check: parseMetrics,
+      help: "Serve a page for people, and one for Prometheus, at " +
+        "tcp://HOST:PORT",
+      check: parsePageEndpoint,
     },
     trace: {
       type: "string",
@@ -175,7 +174,9 @@ export const balanceMain: CommandMain<typeof balanceSpec> = async (
     reload().catch((error) => output.error(describeError(error)));
   });
   await using _control = await openControl(control, front, reload, output);
-  await using metrics = openMetrics(values.metrics, front);
+  await using metrics = values.metrics === undefined
+    ? undefined
+    : servePages(values.metrics, front);
   listening(front.endpoints);
   if (metrics !== undefined) {
     const { hostname, port } = metrics.addr;
@@ -273,32 +274,6 @@ async function openControl(
   } catch (error) {
     output.error(`${describeError(error)}: use --control to change it`);
     return undefined;
-  }
-}
-
-function parseMetrics(text: string): { hostname: string; port: number } {
-  const endpoint = parseEndpoint(text);
-  if (endpoint.scheme === "tcp") return endpoint;
-  throw new SyntaxError(
-    `Cannot serve metrics: tcp://HOST:PORT is expected: current value is "${text}"`,
-  );
-}
-
-function openMetrics(
-  endpoint: string | undefined,
-  front: Balancer,
-): Deno.HttpServer<Deno.NetAddr> | undefined {
-  if (endpoint === undefined) return undefined;
-  try {
-    return Deno.serve(
-      { ...parseMetrics(endpoint), onListen() {} },
-      () =>
-        new Response(balanceMetrics(front), {
-          headers: { "content-type": PROMETHEUS_CONTENT_TYPE },
-        }),
-    );
-  } catch (error) {
-    throw new EndpointError("listen on", parseEndpoint(endpoint), error);
   }
 }
 

@@ -17,6 +17,7 @@ import type { NatEntry, NatRefusal } from "./events.ts";
 import { type FragmentRoute, Fragments } from "./fragments.ts";
 import { translateErrorIn, translateErrorOut } from "./icmp_errors.ts";
 import {
+  checkNatOptions,
   DEFAULT_NAT_LIMITS,
   DEFAULT_NAT_TIMEOUTS,
   type Ipv4Network,
@@ -93,7 +94,7 @@ export class Nat {
     const { outside, random, nowMs = 0, type = "restricted" } = options;
     const behavior = NAT_TYPES[type];
     const limits = { ...DEFAULT_NAT_LIMITS, ...options.limits };
-    checkOptions(options);
+    checkNatOptions(options);
     this.#timeouts = { ...DEFAULT_NAT_TIMEOUTS, ...options.timeouts };
     this.refused = this.#refused;
     this.#inside = options.inside.map(readIpv4Network);
@@ -478,42 +479,4 @@ export class Nat {
 /** What a SYN and the connection that answers to it have in common. */
 function synKey(remote: number, outside: number, port: number): string {
   return `${remote} ${endpointKey(outside, port)}`;
-}
-
-function checkOptions(options: NatOptions): void {
-  const { inside, outside, ports, insideMtu, outsideMtu } = options;
-  if (inside.length === 0 || outside.length === 0) {
-    throw new RangeError(
-      `Cannot create NAT: at least one inside network and one outside address are needed: current value is ${inside.length} and ${outside.length}`,
-    );
-  }
-  if (
-    ports !== undefined &&
-    !(1 <= ports[0] && ports[0] <= ports[1] && ports[1] <= 65_535)
-  ) {
-    throw new RangeError(
-      `Cannot create NAT: 'ports' must be a range within 1 to 65535: current value is ${
-        ports[0]
-      } to ${ports[1]}`,
-    );
-  }
-  for (const [name, value] of Object.entries({ insideMtu, outsideMtu })) {
-    if (value !== undefined && !(value >= 68)) {
-      throw new RangeError(
-        `Cannot create NAT: '${name}' must be 68 or more: current value is ${value}`,
-      );
-    }
-  }
-  for (
-    const [name, value] of Object.entries({
-      ...options.limits,
-      ...options.timeouts,
-    })
-  ) {
-    if (!(value >= 0)) {
-      throw new RangeError(
-        `Cannot create NAT: '${name}' must be 0 or more: current value is ${value}`,
-      );
-    }
-  }
 }

@@ -220,3 +220,46 @@ export function isWithin(
   }
   return false;
 }
+
+/**
+ * Checks what addresses do not tell.
+ *
+ * @throws {RangeError} If an option has a value that is not allowed.
+ */
+export function checkNatOptions(options: NatOptions): void {
+  const { inside, outside, ports, insideMtu, outsideMtu } = options;
+  if (inside.length === 0 || outside.length === 0) {
+    throw new RangeError(
+      `Cannot create NAT: at least one inside network and one outside address are needed: current value is ${inside.length} and ${outside.length}`,
+    );
+  }
+  if (
+    ports !== undefined &&
+    !(1 <= ports[0] && ports[0] <= ports[1] && ports[1] <= 65_535)
+  ) {
+    throw new RangeError(
+      `Cannot create NAT: 'ports' must be a range within 1 to 65535: current value is ${
+        ports[0]
+      } to ${ports[1]}`,
+    );
+  }
+  for (const [name, value] of Object.entries({ insideMtu, outsideMtu })) {
+    if (value !== undefined && !(value >= 68)) {
+      throw new RangeError(
+        `Cannot create NAT: '${name}' must be 68 or more: current value is ${value}`,
+      );
+    }
+  }
+  for (
+    const [name, value] of Object.entries({
+      ...options.limits,
+      ...options.timeouts,
+    })
+  ) {
+    if (!(value >= 0)) {
+      throw new RangeError(
+        `Cannot create NAT: '${name}' must be 0 or more: current value is ${value}`,
+      );
+    }
+  }
+}

@@ -27,6 +27,12 @@ function makeGear(): Uint32Array {
   });
 }
 
+/** Whether chunks can have this average: a power of two from 1 KiB to 16 MiB. */
+export function isAverage(bytes: number): boolean {
+  return Number.isInteger(Math.log2(bytes)) && bytes >= MIN_AVERAGE_BYTES &&
+    bytes <= MAX_AVERAGE_BYTES;
+}
+
 /**
  * Cuts content into chunks where the content itself says so, as FastCDC (2020) does with normalised chunking: a byte put in or
  * taken out moves the boundaries near it, and no others.
@@ -70,10 +76,7 @@ export class Chunker {
    */
   constructor(averageBytes: number) {
     const bits = Math.log2(averageBytes);
-    if (
-      !Number.isInteger(bits) || averageBytes < MIN_AVERAGE_BYTES ||
-      averageBytes > MAX_AVERAGE_BYTES
-    ) {
+    if (!isAverage(averageBytes)) {
       throw new RangeError(
         `Cannot cut chunks: a power of two from ${MIN_AVERAGE_BYTES} to ${MAX_AVERAGE_BYTES} is expected: current value is ${averageBytes}`,
       );

@@ -3,6 +3,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { Wire } from "../framing/framing.ts";
 import { lengthPrefixed } from "../framing/length_prefixed.ts";
 import { readEntry, type TransferEntry, writeEntry } from "./entry.ts";
+import { CHUNK_RECORD_BYTES } from "./delta.ts";
 import { FieldReader, malformed, writeInt, writeText } from "./fields.ts";
 import { HASH_BYTES, LEAF_BYTES } from "./tree.ts";
 
@@ -36,7 +37,11 @@ export type TransferOutcome =
   | "failed";
 
 /** What the receiver wants of a file. */
-export type Need = "nothing" | "data";
+export type Need =
+  | "nothing"
+  | "data"
+  /** What it has not in an old copy, of which it tells when it is asked. */
+  | "delta";
 
 /** What became of one entry, for the sender. */
 export interface Result {
@@ -60,6 +65,22 @@ export interface LeafMessage {
   readonly hash: Uint8Array;
   /** Its bytes; as received, a view of the receive buffer. */
   readonly data: Uint8Array;
+  /** How many of them crossed the wire. @default {all of them} */
+  readonly movedBytes?: number;
+}
+
+/** A leaf of a file, some of which the receiver has in an old copy. */
+export interface PatchMessage {
+  /** Which message. */
+  readonly type: "patch";
+  /** Number of the entry. */
+  readonly index: number;
+  /** Number of the leaf. */
+  readonly leaf: number;
+  /** The leaf's hash; as received, a view of the receive buffer. */
+  readonly hash: Uint8Array;
+  /** How it is made, as `applyPatch` reads it; as received, a view of the receive buffer. */
+  readonly patch: Uint8Array;
 }
 
 /** A message of the transfer protocol; docs/transfer-protocol.md describes each. */
@@ -109,6 +130,20 @@ export type TransferMessage =
     readonly leaves: number;
   }
   | { readonly type: "results"; readonly results: readonly Result[] }
+  | {
+    readonly type: "ask";
+    /** The entry of which the chunks of the old copy are wanted. */
+    readonly index: number;
+  }
+  | {
+    readonly type: "chunks";
+    readonly index: number;
+    /** The average by which they were cut. */
+    readonly averageBytes: number;
+    /** Length and hash of each, joined; empty after the last. */
+    readonly chunks: Uint8Array;
+  }
+  | PatchMessage
   | { readonly type: "end" }
   | { readonly type: "finished" }
   | { readonly type: "error"; readonly reason: string };
@@ -129,9 +164,12 @@ const TYPES: readonly TransferMessage["type"][] = [
   "end",
   "finished",
   "error",
+  "ask",
+  "chunks",
+  "patch",
 ];
 const VERBS: readonly TransferVerb[] = ["send", "get", "list"];
-const NEEDS: readonly Need[] = ["nothing", "data"];
+const NEEDS: readonly Need[] = ["nothing", "data", "delta"];
 const OUTCOMES: readonly TransferOutcome[] = [
   "stored",
   "present",
@@ -197,6 +235,18 @@ function encode(message: TransferMessage, writer: ByteWriter): void {
       writer.u32(message.leaf);
       writer.set(message.hash);
       return writer.set(message.data);
+    case "ask":
+      return writer.u32(message.index);
+    case "chunks":
+      writer.u32(message.index);
+      writer.u32(message.averageBytes);
+      return writer.set(message.chunks);
+    case "patch":
+      writer.reserve(LEAF_HEADER_BYTES + message.patch.length);
+      writer.u32(message.index);
+      writer.u32(message.leaf);
+      writer.set(message.hash);
+      return writer.set(message.patch);
     case "close":
       writer.u32(message.index);
       return writer.set(message.root);
@@ -261,6 +311,23 @@ function readMessage(
       const index = reader.u32();
       const needs = all(reader, () => pick(NEEDS, reader.u8(), "need"));
       return { type, index, needs };
+    }
+    case "ask":
+      return { type, index: reader.u32() };
+    case "chunks": {
+      const index = reader.u32();
+      const averageBytes = reader.u32();
+      const chunks = reader.rest().slice();
+      if (chunks.length % CHUNK_RECORD_BYTES !== 0) {
+        throw malformed(`${chunks.length} bytes are no chunks`);
+      }
+      return { type, index, averageBytes, chunks };
+    }
+    case "patch": {
+      const index = reader.u32();
+      const leaf = reader.u32();
+      const hash = reader.bytes(HASH_BYTES);
+      return { type, index, leaf, hash, patch: reader.rest() };
     }
     case "close":
       return {

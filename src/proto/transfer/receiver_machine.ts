@@ -31,9 +31,14 @@ export type Found =
   /** It is there, unchanged. */
   | { readonly type: "present" }
   /** It has to be made, or nothing of its data is there. */
-  | { readonly type: "absent" }
+  | { readonly type: "absent"; readonly hasOld?: boolean }
   /** Some of its data is there. */
-  | { readonly type: "partial"; readonly leaves: VerifiedLeaves }
+  | {
+    readonly type: "partial";
+    readonly leaves: VerifiedLeaves;
+    /** Another version of the file is at its place, of which chunks may be used. */
+    readonly hasOld?: boolean;
+  }
   /** It cannot be made. */
   | {
     readonly type: "refused";
@@ -77,6 +82,12 @@ export type ReceiverAction =
     readonly index: number;
     readonly entry: TransferEntry;
     readonly discard: boolean;
+  }
+  /** Tell the sender of the chunks of the version that is at the place of a file. */
+  | {
+    readonly type: "offer";
+    readonly index: number;
+    readonly entry: TransferEntry;
   }
   /** Everything was sent: make links, set times of directories, and tell {@linkcode ReceiverMachine.finish}. */
   | { readonly type: "finish" };
@@ -183,6 +194,10 @@ export class ReceiverMachine {
         ) throw outOfStep(`the tree has ${this.counts.entries} entries`);
         this.listed = true;
         return undefined;
+      case "ask": {
+        const { index } = message;
+        return { type: "offer", index, entry: this.#file(index) };
+      }
       case "close":
         return this.#close(message.index, message.root);
       case "fail":
@@ -234,7 +249,7 @@ export class ReceiverMachine {
         const leaves = one.type === "partial" ? one.leaves : undefined;
         this.#wanted.set(index, leaves);
         if (leaves !== undefined) this.#tellHeld(index, entry, leaves);
-        return "data";
+        return one.hasOld ? "delta" : "data";
       }
       return "nothing";
     });
@@ -274,7 +289,7 @@ export class ReceiverMachine {
     ) {
       throw outOfStep(`leaf ${leaf} of ${length} bytes is not in the file`);
     }
-    this.counts.movedBytes += length;
+    this.counts.movedBytes += message.movedBytes ?? length;
     // Its file has failed here meanwhile, and the sender did not know.
     if (!this.#wanted.has(index)) {
       this.settled();

@@ -4,6 +4,7 @@ import { type TransferEntry, writeEntry } from "./entry.ts";
 import {
   type LeafMessage,
   PAGE_BYTES,
+  type PatchMessage,
   type Result,
   type TransferMessage,
   type TransferOutcome,
@@ -19,6 +20,9 @@ import {
   type Sha256,
   TreeHash,
 } from "./tree.ts";
+import { isAverage } from "./chunker.ts";
+import { CHUNK_HASH_BYTES, ChunkIndex, DeltaPlan } from "./delta.ts";
+import { FieldReader } from "./fields.ts";
 import { SendWindow } from "./send_window.ts";
 
 /** A leaf that the sender has to read from its source. */
@@ -35,6 +39,16 @@ export interface LeafWork {
   readonly length: number;
   /** After it, the file must still be what it was when the tree was listed. */
   readonly isLast: boolean;
+}
+
+/** A file that the sender has to cut into chunks, to see which of them the receiver has. */
+export interface ScanWork {
+  /** Number of the entry. */
+  readonly index: number;
+  /** The average to cut by. */
+  readonly averageBytes: number;
+  /** Takes the chunks. */
+  readonly plan: DeltaPlan;
 }
 
 /** Leaves that the receiver holds and has verified. */
@@ -71,12 +85,19 @@ export class SenderMachine {
   /** Entries whose data it wants. */
   readonly #wanted = new Set<number>();
   readonly #held = new Map<number, HeldLeaves[]>();
+  /** Of these, the receiver has an old copy. */
+  readonly #old = new Set<number>();
+  /** What it has of the file to read next. */
+  #delta: Delta | undefined;
+  readonly #patch = new ByteWriter();
   readonly #outcomes: (TransferOutcome | undefined)[] = [];
   /** The file and leaf to read next. */
   #index = 0;
   #leaf = 0;
   #tree: TreeHash;
   #prepared: LeafMessage | undefined;
+  /** What is sent in its place, where the receiver has some of it. */
+  #patched: PatchMessage | undefined;
 
   /** Starts with an empty tree. */
   constructor(sha256: Sha256) {
@@ -130,12 +151,16 @@ export class SenderMachine {
         }
         for (const need of message.needs) {
           const { kind } = this.#entry(this.#needed);
-          if (need === "data") {
+          if (need !== "nothing") {
             if (kind !== "file") throw outOfStep(`a ${kind} has no data`);
             this.#wanted.add(this.#needed);
+            if (need === "delta") this.#old.add(this.#needed);
           }
           this.#needed++;
         }
+        return [];
+      case "chunks":
+        this.#takeChunks(message);
         return [];
       case "ack":
         for (const leaf of this.#window.settle(message.leaves, nowMs)) {
@@ -168,6 +193,39 @@ export class SenderMachine {
     this.#held.set(index, ranges);
   }
 
+  #takeChunks(
+    { index, averageBytes, chunks }: TransferMessage & { type: "chunks" },
+  ): void {
+    const delta = this.#delta;
+    // It was asked for, and the file has failed meanwhile.
+    if (index < this.#index) return;
+    if (index !== this.#index || delta === undefined || delta.isKnown) {
+      throw outOfStep(`nobody asked for chunks of entry ${index}`);
+    }
+    if (!isAverage(averageBytes)) {
+      throw outOfStep(`chunks of ${averageBytes} bytes`);
+    }
+    delta.averageBytes = averageBytes;
+    delta.isKnown = chunks.length === 0;
+    const reader = new FieldReader(chunks);
+    while (!reader.done) {
+      delta.index.add(reader.u32(), reader.bytes(CHUNK_HASH_BYTES));
+    }
+  }
+
+  /** A file to cut into chunks; tell {@linkcode SenderMachine.planned} when that is done. */
+  scan(): ScanWork | undefined {
+    const delta = this.#delta;
+    if (!delta?.isKnown || delta.plan !== undefined) return undefined;
+    const plan = new DeltaPlan(delta.index);
+    return { index: this.#index, averageBytes: delta.averageBytes, plan };
+  }
+
+  /** All chunks of the file were found. */
+  planned(plan: DeltaPlan): void {
+    if (this.#delta !== undefined) this.#delta.plan = plan;
+  }
+
   #settle({ index, outcome }: Result): void {
     const { size } = this.#entry(index);
     if (this.#outcomes[index] !== undefined) {
@@ -192,13 +250,25 @@ export class SenderMachine {
     while (this.#index < this.#needed && !this.#wanted.has(this.#index)) {
       this.#index++;
     }
-    if (this.#index < this.#needed) return this.#leafWork();
+    if (this.#index < this.#needed) {
+      return this.#awaitsPlan() ? undefined : this.#leafWork();
+    }
     const all = this.#listed && this.#index === this.entries.length;
     if (all && !this.#ended) {
       this.#ended = true;
       this.output.push({ type: "end" });
     }
     return undefined;
+  }
+
+  /** Whether it is still to be seen which chunks of the file the receiver has. */
+  #awaitsPlan(): boolean {
+    const index = this.#index;
+    if (this.#old.delete(index)) {
+      this.#delta = new Delta();
+      this.output.push({ type: "ask", index });
+    }
+    return this.#delta !== undefined && this.#delta.plan === undefined;
   }
 
   #leafWork(): LeafWork {
@@ -227,9 +297,21 @@ export class SenderMachine {
         this.counts.settledBytes += data.length;
       } else {
         this.#prepared = { type: "leaf", index, leaf, hash, data };
+        this.#preparePatch(this.#prepared);
       }
     }
     if (this.#prepared === undefined) this.#closeIfRead(index);
+  }
+
+  #preparePatch({ index, leaf, hash, data }: LeafMessage): void {
+    const plan = this.#delta?.plan;
+    if (plan === undefined) return;
+    const writer = this.#patch;
+    writer.truncate();
+    plan.patch(leaf * LEAF_BYTES, data, writer);
+    if (writer.length >= data.length) return;
+    const patch = writer.bytes.slice(0, writer.length);
+    this.#patched = { type: "patch", index, leaf, hash, patch };
   }
 
   #isHeld(index: number, leaf: number, hash: Uint8Array): boolean {
@@ -261,9 +343,10 @@ export class SenderMachine {
     if (leaf === undefined) return;
     const { length } = leaf.data;
     if (!this.#window.admit(leaf.index, length, nowMs)) return;
-    this.#prepared = undefined;
-    this.output.push(leaf);
-    this.counts.movedBytes += length;
+    const patched = this.#patched;
+    this.#prepared = this.#patched = undefined;
+    this.output.push(patched ?? leaf);
+    this.counts.movedBytes += patched?.patch.length ?? length;
     this.#closeIfRead(leaf.index);
   }
 
@@ -276,12 +359,25 @@ export class SenderMachine {
 
   #nextFile(): void {
     this.#held.delete(this.#index);
-    if (this.#prepared?.index === this.#index) this.#prepared = undefined;
+    if (this.#prepared?.index === this.#index) {
+      this.#prepared = this.#patched = undefined;
+    }
+    this.#old.delete(this.#index);
+    this.#delta = undefined;
     this.#wanted.delete(this.#index);
     this.#index++;
     this.#leaf = 0;
     this.#tree = new TreeHash(this.#sha256);
   }
+}
+
+/** What is known of the receiver's old copy of a file. */
+class Delta {
+  averageBytes = 0;
+  readonly index = new ChunkIndex();
+  /** The receiver has told of all chunks. */
+  isKnown = false;
+  plan: DeltaPlan | undefined;
 }
 
 function countOf({ hashes }: HeldLeaves): number {

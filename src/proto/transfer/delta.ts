@@ -1,0 +1,241 @@
+import { MAX_AVERAGE_BYTES } from "./chunker.ts";
+import { FieldReader, malformed } from "./fields.ts";
+import type { ByteWriter } from "../../bytes/writer.ts";
+import { writeInt } from "./fields.ts";
+
+/** Bytes of the hash of a chunk: the first of its SHA-256. What is made of chunks is proven by other hashes. */
+export const CHUNK_HASH_BYTES = 16;
+
+/** Bytes that tell of a chunk: its length, and its hash. */
+export const CHUNK_RECORD_BYTES: number = 4 + CHUNK_HASH_BYTES;
+
+/** The most chunks that a side tells of a file, or holds. */
+export const MAX_CHUNKS: number = 2 ** 20;
+
+/** The shortest average of chunks: below it their hashes would cost more than is won. */
+const LEAST_AVERAGE_BYTES = 4096;
+/** A file is cut into about this many chunks, or fewer. */
+const WANTED_CHUNKS = 2 ** 17;
+
+/**
+ * The average that a file of `size` bytes is cut by: small chunks find more, large ones cost less to tell of.
+ *
+ * @example Usage
+ * ```ts
+ * import { averageChunkBytes } from "./delta.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(averageChunkBytes(1e6), 4096);
+ * assertEquals(averageChunkBytes(2 ** 30), 8192);
+ * assertEquals(averageChunkBytes(2 ** 50), 2 ** 24);
+ * ```
+ */
+export function averageChunkBytes(size: number): number {
+  let bytes = LEAST_AVERAGE_BYTES;
+  while (bytes * WANTED_CHUNKS < size && bytes < MAX_AVERAGE_BYTES) bytes *= 2;
+  return bytes;
+}
+
+/**
+ * The chunks of a file that the other side has, by their hashes: a table with open addressing, of 24 to 64 bytes for a
+ * chunk.
+ */
+export class ChunkIndex {
+  /** How many chunks there are. */
+  count = 0;
+  /** Where the next chunk begins. */
+  #end = 0;
+  /** For each chunk its hash in four words, and its length. */
+  #records = new Uint32Array(5 * 1024);
+  #offsets = new Float64Array(1024);
+  /** Numbers of chunks, plus one, by the first word of their hashes. */
+  #slots = new Uint32Array(4096);
+
+  /**
+   * Adds the next chunk.
+   *
+   * @throws {RemoteProtocolError} If there are too many.
+   */
+  add(length: number, hash: Uint8Array): void {
+    if (this.count === MAX_CHUNKS) {
+      throw malformed(`a file of more than ${MAX_CHUNKS} chunks`);
+    }
+    if (this.count === this.#offsets.length) this.#grow();
+    const at = this.count++;
+    const words = wordsOf(hash);
+    this.#records.set(words, at * 5);
+    this.#records[at * 5 + 4] = length;
+    this.#offsets[at] = this.#end;
+    this.#end += length;
+    this.#insert(at);
+  }
+
+  #grow(): void {
+    const size = this.count * 2;
+    const records = new Uint32Array(size * 5);
+    const offsets = new Float64Array(size);
+    records.set(this.#records);
+    offsets.set(this.#offsets);
+    this.#records = records;
+    this.#offsets = offsets;
+    this.#slots = new Uint32Array(size * 4);
+    for (let at = 0; at < this.count; at++) this.#insert(at);
+  }
+
+  /** The first of equal chunks stays. */
+  #insert(at: number): void {
+    const from = at * 5;
+    const words = this.#records.subarray(from, from + 4);
+    const slot = this.#slot(words, this.#records[from + 4]!);
+    if (this.#slots[slot] === 0) this.#slots[slot] = at + 1;
+  }
+
+  /** The slot that a chunk is in, or would be. */
+  #slot(words: Uint32Array, length: number): number {
+    const slots = this.#slots;
+    const records = this.#records;
+    const mask = slots.length - 1;
+    for (let slot = words[0]! & mask;; slot = slot + 1 & mask) {
+      const number = slots[slot]!;
+      if (number === 0) return slot;
+      const from = number * 5 - 5;
+      if (
+        records[from] === words[0] && records[from + 1] === words[1] &&
+        records[from + 2] === words[2] && records[from + 3] === words[3] &&
+        records[from + 4] === length
+      ) return slot;
+    }
+  }
+
+  /** Where a chunk is; -1 if there is none of this length and hash. */
+  find(length: number, hash: Uint8Array): number {
+    const number = this.#slots[this.#slot(wordsOf(hash), length)]!;
+    return number === 0 ? -1 : this.#offsets[number - 1]!;
+  }
+}
+
+function wordsOf(hash: Uint8Array): Uint32Array {
+  return new Uint32Array(hash.slice(0, CHUNK_HASH_BYTES).buffer);
+}
+
+/** A part of the new file that the other side has in its old one. */
+interface Copy {
+  /** Where it is in the new file. */
+  readonly to: number;
+  /** Where it is in the old one. */
+  readonly from: number;
+  length: number;
+}
+
+/**
+ * Which parts of a file the other side has, found by its chunks.
+ *
+ * @example Usage
+ * ```ts
+ * import { ByteWriter } from "../../bytes/writer.ts";
+ * import { applyPatch, ChunkIndex, DeltaPlan } from "./delta.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [one, two] = [1, 2].map((byte) => new Uint8Array(16).fill(byte));
+ * const index = new ChunkIndex();
+ * index.add(3, one!);
+ * const plan = new DeltaPlan(index);
+ * plan.add(2, two!);
+ * plan.add(3, one!);
+ *
+ * const encoder = new TextEncoder();
+ * const patch = new ByteWriter();
+ * plan.patch(0, encoder.encode("??old"), patch);
+ * const made = new Uint8Array(5);
+ * applyPatch(patch.view(), made, (from, into) => {
+ *   into.set(encoder.encode("old").subarray(from, from + into.length));
+ * });
+ * assertEquals(made, encoder.encode("??old"));
+ * ```
+ */
+export class DeltaPlan {
+  readonly #index: ChunkIndex;
+  readonly #copies: Copy[] = [];
+  #end = 0;
+  /** Copies before this one are behind the last patch. */
+  #next = 0;
+
+  /** Starts at the front of the file; `index` has the chunks of the other side. */
+  constructor(index: ChunkIndex) {
+    this.#index = index;
+  }
+
+  /** Takes the next chunk of the file. */
+  add(length: number, hash: Uint8Array): void {
+    const to = this.#end;
+    this.#end += length;
+    const from = this.#index.find(length, hash);
+    if (from < 0) return;
+    const last = this.#copies.at(-1);
+    if (last?.to === to - last!.length && last.from + last.length === from) {
+      last.length += length;
+    } else {
+      this.#copies.push({ to, from, length });
+    }
+  }
+
+  /** Writes how `data`, which is in the file at `offset`, is made; later calls are of later parts of the file. */
+  patch(offset: number, data: Uint8Array, writer: ByteWriter): void {
+    const end = offset + data.length;
+    let at = offset;
+    for (; this.#next < this.#copies.length; this.#next++) {
+      const copy = this.#copies[this.#next]!;
+      if (copy.to >= end) break;
+      const copyEnd = copy.to + copy.length;
+      if (copyEnd <= at) continue;
+      const from = Math.max(copy.to, at);
+      const to = Math.min(copyEnd, end);
+      writeLiteral(data.subarray(at - offset, from - offset), writer);
+      writer.u32(to - from);
+      writeInt(copy.from + from - copy.to, writer);
+      at = to;
+      // The next part of the file may go on with this one.
+      if (copyEnd > end) break;
+    }
+    if (at < end) writeLiteral(data.subarray(at - offset), writer);
+  }
+}
+
+function writeLiteral(data: Uint8Array, writer: ByteWriter): void {
+  writer.u32(data.length);
+  writer.set(data);
+}
+
+/**
+ * Makes data as a patch says: `copy` fills bytes with what the old file has from an offset on. Whether it is right is for its
+ * hash to say.
+ *
+ * @throws {RemoteProtocolError} If the patch is not one of so many bytes.
+ */
+export function applyPatch(
+  patch: Uint8Array,
+  into: Uint8Array,
+  copy: (from: number, into: Uint8Array) => void,
+): void {
+  const reader = new FieldReader(patch);
+  let at = 0;
+  const take = (length: number): Uint8Array => {
+    const end = at + length;
+    if (end > into.length) {
+      throw malformed(`a patch makes more than ${into.length} bytes`);
+    }
+    const part = into.subarray(at, end);
+    at = end;
+    return part;
+  };
+  while (!reader.done) {
+    const literal = reader.bytes(reader.u32());
+    take(literal.length).set(literal);
+    if (reader.done) break;
+    const part = take(reader.u32());
+    copy(reader.size(), part);
+  }
+  if (at < into.length) {
+    throw malformed(`a patch makes ${at} bytes: ${into.length} are expected`);
+  }
+}

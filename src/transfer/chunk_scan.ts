@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { nextTurn } from "../io/turn.ts";
+import { Chunker } from "../proto/transfer/chunker.ts";
+import { readFull } from "./disk.ts";
+
+/** Bytes that are read and cut before others have their turn. */
+const TURN_BYTES = 512 * 1024;
+
+/** Reads a file from where it is, and tells of each chunk of it: its length, and its SHA-256. Ends early if `take` is false. */
+export async function scanChunks(
+  file: Pick<Deno.FsFile, "readSync">,
+  averageBytes: number,
+  take: (length: number, hash: Uint8Array) => boolean | void,
+): Promise<void> {
+  const chunker = new Chunker(averageBytes);
+  const buffer = new Uint8Array(TURN_BYTES);
+  let hash = createHash("sha256");
+  let length = 0;
+  for (;;) {
+    const data = buffer.subarray(0, readFull(file, buffer));
+    let at = 0;
+    for (;;) {
+      const end = chunker.next(data, at);
+      const part = data.subarray(at, end < 0 ? data.length : end);
+      hash.update(part);
+      length += part.length;
+      if (end < 0) break;
+      if (take(length, hash.digest()) === false) return;
+      hash = createHash("sha256");
+      length = 0;
+      at = end;
+    }
+    if (data.length < TURN_BYTES) break;
+    await new Promise<void>(nextTurn);
+  }
+  if (length > 0) take(length, hash.digest());
+}
