@@ -1,4 +1,5 @@
 export { balance, Balancer } from "./balance/balancer.ts";
+export type { BalanceChange } from "./balance/roster.ts";
 export { balanceMetrics } from "./balance/metrics.ts";
 export type {
   BalanceEvent,

@@ -107,7 +107,8 @@ export class StoreSession {
     const found = this.#claim(entry);
     const hasOld = info?.isFile && info.size >= LEAST_OLD_BYTES &&
       entry.size > LEAF_BYTES;
-    return hasOld && found.type !== "refused" ? { ...found, hasOld } : found;
+    const isOpen = found.type === "absent" || found.type === "partial";
+    return hasOld && isOpen ? { ...found, hasOld } : found;
   }
 
   /** Opens the version of a file that is at its place; undefined if none is. */

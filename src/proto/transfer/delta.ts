@@ -114,8 +114,13 @@ export class ChunkIndex {
   }
 }
 
+const scratch = new Uint8Array(CHUNK_HASH_BYTES);
+const scratchWords = new Uint32Array(scratch.buffer);
+
+/** The hash as words, until the next call. */
 function wordsOf(hash: Uint8Array): Uint32Array {
-  return new Uint32Array(hash.slice(0, CHUNK_HASH_BYTES).buffer);
+  scratch.set(hash.subarray(0, CHUNK_HASH_BYTES));
+  return scratchWords;
 }
 
 /** A part of the new file that the other side has in its old one. */
