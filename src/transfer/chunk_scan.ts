@@ -2,9 +2,21 @@ import { createHash } from "node:crypto";
 import { nextTurn } from "../io/turn.ts";
 import { Chunker } from "../proto/transfer/chunker.ts";
 import { readFull } from "./disk.ts";
+import { PlaceError } from "./safe_tree.ts";
 
 /** Bytes that are read and cut before others have their turn. */
 const TURN_BYTES = 512 * 1024;
+
+/**
+ * Passes over an error of the disk, by which nothing is lost but time.
+ *
+ * @throws Whatever `error` is, if it is another.
+ */
+export function passOver(error: unknown): void {
+  const isDiskError = error instanceof Error && "code" in error ||
+    error instanceof Deno.errors.NotCapable || error instanceof PlaceError;
+  if (!isDiskError) throw error;
+}
 
 /** Reads a file from where it is, and tells of each chunk of it: its length, and its SHA-256. Ends early if `take` is false. */
 export async function scanChunks(

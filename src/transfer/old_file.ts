@@ -8,9 +8,8 @@ import {
 } from "../proto/transfer/delta.ts";
 import { PAGE_BYTES } from "../proto/transfer/messages.ts";
 import { LEAF_BYTES } from "../proto/transfer/tree.ts";
-import { scanChunks } from "./chunk_scan.ts";
+import { passOver, scanChunks } from "./chunk_scan.ts";
 import { type DiskFile, readFull } from "./disk.ts";
-import { diskFailure } from "./failure.ts";
 
 /** The version of a file that a receiver has, from which leaves of the new one are made. */
 export class OldFile {
@@ -37,8 +36,8 @@ export class OldFile {
       const file = open();
       return file && new OldFile(index, file);
     } catch (error) {
-      if (error instanceof Error) return undefined;
-      throw error;
+      passOver(error);
+      return undefined;
     }
   }
 
@@ -59,7 +58,7 @@ export class OldFile {
       });
     } catch (error) {
       // What was told of so far can be used.
-      diskFailure(error);
+      passOver(error);
     }
     turnPage();
   }

@@ -10,7 +10,7 @@ import {
 } from "../proto/transfer/sender_machine.ts";
 import { LEAF_BYTES } from "../proto/transfer/tree.ts";
 import { TokenBucket } from "../proto/token_bucket.ts";
-import { scanChunks } from "./chunk_scan.ts";
+import { passOver, scanChunks } from "./chunk_scan.ts";
 import { readFull } from "./disk.ts";
 import { isSameFile } from "./disk_store.ts";
 import { diskFailure } from "./failure.ts";
@@ -158,7 +158,7 @@ export class Sending {
       file.seekSync(0, Deno.SeekMode.Start);
     } catch (error) {
       // Whoever reads it to send it meets the same error, and tells of it.
-      diskFailure(error);
+      passOver(error);
       this.#close();
     }
     this.machine.planned(plan);

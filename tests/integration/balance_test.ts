@@ -5,6 +5,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { replayBalance } from "../../src/proto/balance/trace.ts";
 import { balance, type Balancer } from "../../src/proxy/balance/balancer.ts";
 import { control, serveControl } from "../../src/proxy/balance/control.ts";
@@ -202,6 +204,34 @@ Deno.test("balance() tries another backend when one cannot be connected to, ejec
     return front.backends[0]!.status === "up";
   });
   await front.abort();
+});
+
+Deno.test("balance() ejects who resets connections, and leaves alone who never answers", async () => {
+  const resetting = createServer((socket) => socket.resetAndDestroy());
+  resetting.listen(0, "127.0.0.1");
+  await once(resetting, "listening");
+  const { port } = resetting.address() as { port: number };
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using alive = new Backend();
+  const { front } = await start({
+    to: [
+      `tcp://127.0.0.1:${port}`,
+      `tcp://127.0.0.1:${silent.addr.port}`,
+      alive.url,
+    ],
+    policy: "peak-ewma",
+    limits: { idleMs: 50 },
+  });
+  const at = portOf(front);
+  for (let n = 0; n < 100; n++) await request(at);
+  const [first, second, third] = front.backends;
+  assertEquals([first!.status, first!.failed], ["ejected", 5]);
+  assertEquals([second!.status, second!.failed], ["up", 0]);
+  assert(second!.picked < 10, `${second!.picked} went to the silent one`);
+  assert(third!.picked > 80);
+  await front.drain();
+  silent.close();
+  resetting.close();
 });
 
 Deno.test("balance() turns a client away when no backend takes it, and says why", async () => {

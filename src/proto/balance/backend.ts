@@ -120,6 +120,18 @@ export class Backend implements BalanceCandidate {
     this.breaker?.record(outcome, nowMs);
   }
 
+  /** A connection has ended well, and nothing was answered: that says how slow the backend is at least, if it was asked. */
+  unanswered(waitedMs: number, nowMs: number): void {
+    const outcome = {
+      ok: true,
+      kind: "answered",
+      latencyMs: waitedMs,
+    } as const;
+    this.breaker?.record(outcome, nowMs);
+    if (waitedMs === 0) return;
+    this.load.record({ ...outcome, ok: false, kind: "cancelled" }, nowMs);
+  }
+
   report(nowMs: number): BackendReport {
     const { name, weight, currentWeight, backup, active, maxConnections } =
       this;

@@ -21,7 +21,10 @@ export type BalanceInput =
   | { type: "failed"; id: number; latencyMs: number }
   /** Its backend has answered for the first time. */
   | { type: "answered"; id: number; latencyMs: number }
-  /** It has ended; `ok` is false if it was the backend's fault. */
+  /**
+   * It has ended; `ok` is false if it was the backend's fault. `latencyMs` is how long the backend had not answered, 0 if it
+   * was asked nothing; it does not count if it had answered.
+   */
   | { type: "ended"; id: number; ok: boolean; latencyMs: number }
   /** A backend was checked. */
   | { type: "checked"; backend: string; ok: boolean }
@@ -380,7 +383,9 @@ export class BalanceMachine {
     const flow = this.#flows.get(id);
     if (flow?.backend === undefined) return;
     this.#flows.delete(id);
-    if (!flow.isRecorded) this.#record(flow, ok, latencyMs, nowMs);
+    if (flow.isRecorded) return this.#release(flow);
+    if (ok) flow.backend.unanswered(latencyMs, nowMs);
+    else this.#record(flow, false, latencyMs, nowMs);
     this.#release(flow);
   }
 

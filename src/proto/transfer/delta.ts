@@ -177,11 +177,10 @@ export class DeltaPlan {
     const from = this.#index.find(length, hash);
     if (from < 0) return;
     const last = this.#copies.at(-1);
-    if (last?.to === to - last!.length && last.from + last.length === from) {
-      last.length += length;
-    } else {
-      this.#copies.push({ to, from, length });
-    }
+    const goesOn = last !== undefined && last.to + last.length === to &&
+      last.from + last.length === from;
+    if (goesOn) last.length += length;
+    else this.#copies.push({ to, from, length });
   }
 
   /** Writes how `data`, which is in the file at `offset`, is made; later calls are of later parts of the file. */

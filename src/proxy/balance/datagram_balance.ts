@@ -301,13 +301,10 @@ export class DatagramBalance implements BalanceFront {
   #end(session: Session, ending: "idle" | "aborted"): void {
     const { request, bytesIn, bytesOut, startMs, why, backend } = session;
     this.#close(session);
-    this.#roster.input({
-      type: "ended",
-      id: request.id,
-      ok: true,
-      latencyMs: 0,
-    });
-    const durationMs = this.#clock.now() - startMs;
+    const nowMs = this.#clock.now();
+    const latencyMs = nowMs - (session.askedMs ?? nowMs);
+    this.#roster.input({ type: "ended", id: request.id, ok: true, latencyMs });
+    const durationMs = nowMs - startMs;
     const report = { ending, bytesIn, bytesOut, connectMs: 0, durationMs };
     this.#roster.tell({
       type: "relayed",

@@ -25,7 +25,8 @@ interface Flow {
   /** Settles the wait for a backend. */
   decided: PromiseWithResolvers<ProxyTarget>;
   why: string;
-  connectMs: number;
+  /** When its backend took it. */
+  connectedMs: number;
 }
 
 /** Takes connections. */
@@ -60,7 +61,7 @@ export class StreamBalance implements BalanceFront {
   #route(request: ProxyRequest): Promise<ProxyTarget> {
     const { id, source } = request;
     const decided = Promise.withResolvers<ProxyTarget>();
-    this.#flows.set(id, { request, decided, why: "", connectMs: 0 });
+    this.#flows.set(id, { request, decided, why: "", connectedMs: 0 });
     this.#roster.input({ type: "connection", id, source: addressOf(source) });
     return decided.promise;
   }
@@ -97,8 +98,8 @@ export class StreamBalance implements BalanceFront {
           this.#roster.input({ type: "failed", id, latencyMs });
           return flow.decided.promise;
         },
-        connected: (connectMs) => {
-          flow.connectMs = connectMs;
+        connected: () => {
+          flow.connectedMs = this.#clock.now();
         },
         answered: (latencyMs) =>
           this.#roster.input({ type: "answered", id, latencyMs }),
@@ -107,10 +108,11 @@ export class StreamBalance implements BalanceFront {
     };
   }
 
-  #ended({ request: { id }, connectMs }: Flow, report: RelayReport): void {
-    const { ending, bytesOut } = report;
+  #ended({ request: { id }, connectedMs }: Flow, report: RelayReport): void {
+    const { ending, bytesIn, bytesOut } = report;
     const ok = ending !== "server failed" || bytesOut > 0;
-    this.#roster.input({ type: "ended", id, ok, latencyMs: connectMs });
+    const latencyMs = ok && bytesIn === 0 ? 0 : this.#clock.now() - connectedMs;
+    this.#roster.input({ type: "ended", id, ok, latencyMs });
   }
 
   #proxied(event: ProxyEvent): void {
