@@ -17,6 +17,7 @@ import { format, report, type SuiteReport, text } from "./report.ts";
 import { reconnect } from "./reconnect.ts";
 import { soak } from "./soak.ts";
 import { throughGateway } from "./gateway.ts";
+import { mutualTls, tls } from "./tls.ts";
 import { webSocket, webSocketDeflate, webSocketIdle } from "./web_socket.ts";
 import { type Options, present, type Sample, type Suite } from "./suite.ts";
 
@@ -33,6 +34,8 @@ const SUITES: readonly Suite[] = [
   webSocketDeflate,
   webSocketIdle,
   throughGateway,
+  tls,
+  mutualTls,
 ];
 
 const HELP =

@@ -6,7 +6,7 @@
 
 import type { DiskStore } from "../transfer/disk_store.ts";
 import { DEFAULT_UPLOAD_LIMITS } from "../transfer/tus/upload_store.ts";
-import { serveTus, type TusServer } from "../transfer/tus/serve_tus.ts";
+import { serveTusStore, type TusServer } from "../transfer/tus/serve_tus.ts";
 import { UsageError } from "./arguments.ts";
 import { describeError } from "./describe_error.ts";
 import { formatBytes } from "./format.ts";
@@ -71,9 +71,8 @@ export async function startTus(
   }
   try {
     const tls = tus.startsWith("https:") ? await readPair(values) : undefined;
-    return await serveTus({
+    return await serveTusStore(store, {
       directory: store.directory,
-      store,
       listen: tus,
       limits: {
         maxUploadBytes: values.tusMaxBytes,

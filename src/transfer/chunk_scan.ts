@@ -18,11 +18,19 @@ export function passOver(error: unknown): void {
   if (!isDiskError) throw error;
 }
 
-/** Reads a file from where it is, and tells of each chunk of it: its length, and its SHA-256. Ends early if `take` is false. */
+/** What {@linkcode scanChunks} tells. */
+export interface ChunkTaker {
+  /** Takes the length and the SHA-256 of the next chunk; `false` ends it early. */
+  take(length: number, hash: Uint8Array): boolean | void;
+  /** Lets others have their turn; `false` ends it early. @default {nextTurn} */
+  turn?(): Promise<boolean | void>;
+}
+
+/** Reads a file from where it is, and tells of each chunk of it. */
 export async function scanChunks(
   file: Pick<Deno.FsFile, "readSync">,
   averageBytes: number,
-  take: (length: number, hash: Uint8Array) => boolean | void,
+  { take, turn = () => new Promise<void>(nextTurn) }: ChunkTaker,
 ): Promise<void> {
   const chunker = new Chunker(averageBytes);
   const buffer = new Uint8Array(TURN_BYTES);
@@ -43,7 +51,7 @@ export async function scanChunks(
       at = end;
     }
     if (data.length < TURN_BYTES) break;
-    await new Promise<void>(nextTurn);
+    if (await turn() === false) return;
   }
   if (length > 0) take(length, hash.digest());
 }

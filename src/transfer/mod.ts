@@ -28,3 +28,12 @@ export type {
   TransferSummary,
 } from "./transfer.ts";
 export { TransferError } from "./transfer_peer.ts";
+export type { BodyLimits } from "./tus/body_writer.ts";
+export {
+  serveTus,
+  type ServeTusOptions,
+  type TusArrival,
+  type TusLimits,
+  type TusServer,
+} from "./tus/serve_tus.ts";
+export type { UploadLimits } from "./tus/upload_store.ts";

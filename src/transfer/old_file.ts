@@ -41,8 +41,11 @@ export class OldFile {
     }
   }
 
-  /** Reads all of it, and tells of its chunks, page by page. */
-  async chunks(tell: (page: Uint8Array) => void): Promise<void> {
+  /** Reads all of it, and tells of its chunks, page by page; now and then `turn` lets others have theirs. */
+  async chunks(
+    tell: (page: Uint8Array) => void,
+    turn: () => Promise<void>,
+  ): Promise<void> {
     const page = new ByteWriter();
     let count = 0;
     const turnPage = (): void => {
@@ -50,11 +53,15 @@ export class OldFile {
       page.truncate();
     };
     try {
-      await scanChunks(this.#file, this.averageBytes, (length, hash) => {
+      const take = (length: number, hash: Uint8Array): boolean => {
         page.u32(length);
         page.set(hash.subarray(0, CHUNK_HASH_BYTES));
         if (page.length + CHUNK_RECORD_BYTES > PAGE_BYTES) turnPage();
-        return !this.#isClosed && ++count < MAX_CHUNKS;
+        return ++count < MAX_CHUNKS;
+      };
+      await scanChunks(this.#file, this.averageBytes, {
+        take,
+        turn: () => turn().then(() => !this.#isClosed),
       });
     } catch (error) {
       // What was told of so far can be used.

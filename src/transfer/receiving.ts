@@ -1,4 +1,5 @@
 import { nextTick } from "node:process";
+import { nextTurn } from "../io/turn.ts";
 import type { TransferEntry } from "../proto/transfer/entry.ts";
 import { MIN_AVERAGE_BYTES } from "../proto/transfer/chunker.ts";
 import type {
@@ -123,7 +124,10 @@ export class Receiving {
     const tell = (chunks: Uint8Array): void => {
       this.#peer.send({ type: "chunks", index, averageBytes, chunks });
     };
-    await this.#old?.chunks(tell);
+    await this.#old?.chunks(tell, async () => {
+      await new Promise<void>(nextTurn);
+      if (this.#peer.isSlow) await this.#peer.drained();
+    });
     tell(new Uint8Array(0));
   }
 

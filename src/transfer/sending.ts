@@ -151,9 +151,11 @@ export class Sending {
   async #scan({ index, averageBytes, plan }: ScanWork): Promise<void> {
     try {
       const file = this.#open(index);
-      await scanChunks(file, averageBytes, (length, hash) => {
-        plan.add(length, hash);
-        return !this.#peer.signal.aborted;
+      await scanChunks(file, averageBytes, {
+        take: (length, hash) => {
+          plan.add(length, hash);
+          return !this.#peer.signal.aborted;
+        },
       });
       file.seekSync(0, Deno.SeekMode.Start);
     } catch (error) {

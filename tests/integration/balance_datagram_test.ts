@@ -205,6 +205,17 @@ Deno.test("balance() of datagrams keeps its lists and limits", async () => {
     RangeError,
     "all udp:// or none",
   );
+  const listen = "udp://127.0.0.1:0";
+  await assertRejects(
+    () => balance({ listen, to: [{ to: a.url, proxyProtocol: 1 }] }),
+    RangeError,
+    "must be 2 for datagrams",
+  );
+  await assertRejects(
+    () => balance({ listen, to: [a.url], trustedProxies: ["::1"] }),
+    Deno.errors.NotSupported,
+    "'trustedProxies'",
+  );
   await assertRejects(
     () => balance({ listen: "udp://[::]:9", to: ["udp://localhost:9"] }),
     RangeError,

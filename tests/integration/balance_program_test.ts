@@ -2,7 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NamedBackends, whoAnswers } from "../support/named_backends.ts";
 import { Program, run, task } from "../support/program.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
-import { waitUntil } from "../support/wait.ts";
+import { utf8 } from "../support/three_ways.ts";
+import { waitUntil, within } from "../support/wait.ts";
 
 Deno.test("deno task balance takes its configuration from a file, reads it again, is changed while it runs, and replays", async () => {
   await using folder = await temporaryFolder();
@@ -101,4 +102,44 @@ Deno.test("deno task balance says what is wrong with its command line", async ()
     assertEquals(ended, code, stderr);
     assert(!stderr.includes("    at "), stderr);
   }
+});
+
+Deno.test("deno task balance takes datagrams, too", async () => {
+  const address = { transport: "udp", hostname: "127.0.0.1", port: 0 } as const;
+  const backends = [Deno.listenDatagram(address), Deno.listenDatagram(address)];
+  for (const [index, socket] of backends.entries()) {
+    void (async () => {
+      for await (const [, from] of socket) {
+        await socket.send(Uint8Array.of(index), from);
+      }
+    })();
+  }
+  const [a, b] = backends.map(({ addr }) =>
+    `udp://127.0.0.1:${(addr as Deno.NetAddr).port}`
+  );
+  await using folder = await temporaryFolder();
+  await using program = await Program.serve(task(
+    "balance",
+    "udp://127.0.0.1:0",
+    a!,
+    b!,
+    `--control=unix:${folder.path}/control.sock`,
+  ));
+  const picks: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    const client = Deno.listenDatagram(address);
+    await client.send(utf8("ahoy"), { ...address, port: program.port });
+    const [answer] = await within("an answer", client.receive());
+    picks.push(answer[0]!);
+    client.close();
+  }
+  assertEquals(picks, [0, 1, 0]);
+  const reload = ["balance", "reload", "--control"] as const;
+  const { stderr } = await run(
+    task(...reload, `unix:${folder.path}/control.sock`),
+  );
+  assertStringIncludes(stderr, "it runs without --config");
+  assertEquals(await program.stop(), 0);
+  assertStringIncludes(program.output, `-> ${b} in 4 B out 1 B`);
+  for (const socket of backends) socket.close();
 });

@@ -206,33 +206,35 @@ Deno.test("balance() tries another backend when one cannot be connected to, ejec
   await front.abort();
 });
 
-Deno.test("balance() ejects who resets connections, and leaves alone who never answers", async () => {
-  const resetting = createServer((socket) => socket.resetAndDestroy());
-  resetting.listen(0, "127.0.0.1");
-  await once(resetting, "listening");
-  const { port } = resetting.address() as { port: number };
-  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using alive = new Backend();
-  const { front } = await start({
-    to: [
-      `tcp://127.0.0.1:${port}`,
-      `tcp://127.0.0.1:${silent.addr.port}`,
-      alive.url,
-    ],
-    policy: "peak-ewma",
-    limits: { idleMs: 50 },
+for (const policy of ["peak-ewma", "learned"] as const) {
+  Deno.test(`balance() by ${policy} ejects who resets connections, and leaves alone who never answers`, async () => {
+    const resetting = createServer((socket) => socket.resetAndDestroy());
+    resetting.listen(0, "127.0.0.1");
+    await once(resetting, "listening");
+    const { port } = resetting.address() as { port: number };
+    const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    using alive = new Backend();
+    const { front } = await start({
+      to: [
+        `tcp://127.0.0.1:${port}`,
+        `tcp://127.0.0.1:${silent.addr.port}`,
+        alive.url,
+      ],
+      policy,
+      limits: { idleMs: 50 },
+    });
+    const at = portOf(front);
+    for (let n = 0; n < 100; n++) await request(at);
+    const [first, second, third] = front.backends;
+    assertEquals([first!.status, first!.failed], ["ejected", 5]);
+    assertEquals([second!.status, second!.failed], ["up", 0]);
+    assert(second!.picked < 10, `${second!.picked} went to the silent one`);
+    assert(third!.picked > 80);
+    await front.drain();
+    silent.close();
+    resetting.close();
   });
-  const at = portOf(front);
-  for (let n = 0; n < 100; n++) await request(at);
-  const [first, second, third] = front.backends;
-  assertEquals([first!.status, first!.failed], ["ejected", 5]);
-  assertEquals([second!.status, second!.failed], ["up", 0]);
-  assert(second!.picked < 10, `${second!.picked} went to the silent one`);
-  assert(third!.picked > 80);
-  await front.drain();
-  silent.close();
-  resetting.close();
-});
+}
 
 Deno.test("balance() turns a client away when no backend takes it, and says why", async () => {
   const dead = new Backend();

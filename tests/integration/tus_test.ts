@@ -6,6 +6,7 @@ import { DiskStore } from "../../src/transfer/disk_store.ts";
 import {
   serveTus,
   type ServeTusOptions,
+  serveTusStore,
   type TusArrival,
   type TusServer,
 } from "../../src/transfer/tus/serve_tus.ts";
@@ -509,8 +510,9 @@ Deno.test("serveTus() says so when the disk is full, and goes on when it is not"
   };
   using store = DiskStore.open(folder.path, { disk });
   const failures: unknown[] = [];
-  await using server = await serveIn(folder, {
-    store,
+  await using server = await serveTusStore(store, {
+    directory: folder.path,
+    listen: "http://127.0.0.1:0/files",
     failed: (error) => failures.push(error),
   });
   const url = await create(server, { "Upload-Length": "6", ...named("full") });

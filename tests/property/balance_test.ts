@@ -1,8 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  type BalanceInput,
-  BalanceMachine,
-} from "../../src/proto/balance/machine.ts";
+import { BalanceMachine } from "../../src/proto/balance/machine.ts";
+import type { BalanceInput } from "../../src/proto/balance/messages.ts";
 import { BALANCE_POLICIES } from "../../src/proto/balance/policies.ts";
 import {
   replayBalance,

@@ -12,11 +12,9 @@ import {
   parseBalanceConfig,
 } from "../../proxy/balance/config.ts";
 import { canonicalEndpoint } from "../../proxy/balance/endpoints.ts";
+import { isDatagramEndpoint } from "../../proxy/link/datagram_front.ts";
 import { serveControl } from "../../proxy/balance/control.ts";
-import type {
-  BalanceEvent,
-  BalanceOptions,
-} from "../../proxy/balance/options.ts";
+import type { BalanceOptions } from "../../proxy/balance/options.ts";
 import type { Server } from "../../server/server.ts";
 import { UsageError } from "../arguments.ts";
 import type { CommandSpec, CommandValues } from "../command_spec.ts";
@@ -30,9 +28,9 @@ import {
   SERVER_TLS_FLAGS,
 } from "../tls_flags.ts";
 import { act, isAction } from "./balance_control.ts";
+import { openTrace, tellBalance } from "./balance_output.ts";
 import { parsePageEndpoint, servePages } from "./balance_page.ts";
 import { BALANCE_FLAGS, readSettings } from "./balance_settings.ts";
-import { accessLine, accessRecord, addressText, tell } from "./proxy.ts";
 
 const DEFAULT_CONTROL = "unix:.portolan/balance.sock";
 
@@ -78,9 +76,9 @@ export const balanceSpec = {
     maxPerSource: { type: "integer", min: 1, help: "Connections per address" },
     idleSeconds: {
       type: "number",
-      default: 600,
       min: 0.1,
-      help: "Silence after which a connection is cut off",
+      help: "Silence after which a connection is cut off: 600, " +
+        "and 60 for datagrams",
     },
     drainSeconds: {
       type: "number",
@@ -159,7 +157,7 @@ export const balanceMain: CommandMain<typeof balanceSpec> = async (
     }, output);
   }
   const options = await readOptions(values, output);
-  using trace = openTrace(values.trace);
+  using trace = openTrace(values.trace, output);
   await using front = await balance({
     ...options,
     observe: (event) => tellBalance(event, output),
@@ -167,12 +165,18 @@ export const balanceMain: CommandMain<typeof balanceSpec> = async (
     ...(values.seed === undefined ? {} : { seed: values.seed }),
   });
   const reload = async () => {
+    if (values.config === undefined) {
+      throw new Error("Cannot reload: it runs without --config");
+    }
     front.configure(await readOptions(values, output));
     output.print("reloaded", { type: "reloaded" });
   };
-  Deno.addSignalListener("SIGHUP", () => {
-    reload().catch((error) => output.error(describeError(error)));
-  });
+  // Without a file it means what it means to every program: the terminal is gone.
+  if (values.config !== undefined) {
+    Deno.addSignalListener("SIGHUP", () => {
+      reload().catch((error) => output.error(describeError(error)));
+    });
+  }
   await using _control = await openControl(control, front, reload, output);
   await using metrics = values.metrics === undefined
     ? undefined
@@ -196,11 +200,10 @@ async function readOptions(
     : await readConfig(values.config, values);
   const ca = values.ca === undefined ? {} : { ca: values.ca };
   const tls = await readClientTls(ca);
-  const serverTls = await readServerTls(
-    values,
-    [options.listen].flat(),
-    output,
+  const streams = [options.listen].flat().filter((url) =>
+    !isDatagramEndpoint(url)
   );
+  const serverTls = await readServerTls(values, streams, output);
   return {
     ...options,
     targetTls: tls,
@@ -225,7 +228,9 @@ function readFlags(values: Values): Omit<BalanceOptions, "observe"> {
     limits: {
       maxConnections: values.maxConnections,
       maxConnectionsPerSource: values.maxPerSource ?? Infinity,
-      idleMs: values.idleSeconds * 1000,
+      ...(values.idleSeconds === undefined
+        ? {}
+        : { idleMs: values.idleSeconds * 1000 }),
     },
   };
 }
@@ -274,62 +279,5 @@ async function openControl(
   } catch (error) {
     output.error(`${describeError(error)}: use --control to change it`);
     return undefined;
-  }
-}
-
-/** Bytes of a trace that are kept until they are written. */
-const TRACE_CHUNK = 64 * 1024;
-
-function openTrace(
-  path: string | undefined,
-): (Disposable & { write: (line: string) => void }) | undefined {
-  if (path === undefined) return undefined;
-  const file = Deno.openSync(path, {
-    write: true,
-    create: true,
-    truncate: true,
-  });
-  const encoder = new TextEncoder();
-  let pending = "";
-  const flush = () => {
-    let bytes = encoder.encode(pending);
-    pending = "";
-    while (bytes.length > 0) bytes = bytes.subarray(file.writeSync(bytes));
-  };
-  return {
-    write(line) {
-      pending += `${line}\n`;
-      if (pending.length >= TRACE_CHUNK) flush();
-    },
-    [Symbol.dispose]() {
-      flush();
-      file.close();
-    },
-  };
-}
-
-function tellBalance(event: BalanceEvent, output: Output): void {
-  switch (event.type) {
-    case "relayed": {
-      const { access, why } = event;
-      const record = { ...accessRecord(access), why };
-      return output.print(`${accessLine(access)} (${why})`, record);
-    }
-    case "queued": {
-      const { request: { id, source }, why } = event;
-      const record = { type: "queued", id, why };
-      return output.print(`${addressText(source)} waits: ${why}`, record);
-    }
-    case "backend":
-      return output.print(
-        `backend ${event.backend} is ${event.status} (${event.why})`,
-        event,
-      );
-    case "check failed":
-      return output.error(
-        `check of ${event.backend} failed: ${describeError(event.error)}`,
-      );
-    default:
-      return tell(event, output);
   }
 }

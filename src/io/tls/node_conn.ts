@@ -8,6 +8,9 @@ const STOP_READING_BYTES = 256 * 1024;
 /** Decrypted bytes that a connection may hold at all: reached only where the runtime lets nobody stop it. */
 export const MAX_HELD_BYTES = 4 * 1024 * 1024;
 
+/** What the engine encrypts at once; of a longer write it would copy what is left for each such piece. */
+const WRITE_BYTES = 48 * 1024;
+
 /** What stops and starts reading: `node:tls` on this runtime goes on to read from the kernel while it is paused. */
 interface Flow {
   readStop(): unknown;
@@ -194,10 +197,13 @@ export class NodeTlsConn implements Conn {
     if (this.#closed) return Promise.reject(closedError());
     const tls = this.#tls;
     if (tls === undefined) return this.shake().then(() => this.write(bytes));
+    const taken = bytes.length > WRITE_BYTES
+      ? bytes.subarray(0, WRITE_BYTES)
+      : bytes;
     return new Promise((resolve, reject) => {
-      tls.write(bytes, (error) => {
+      tls.write(taken, (error) => {
         if (error) reject(this.#failure ?? systemError(error));
-        else resolve(bytes.length);
+        else resolve(taken.length);
       });
     });
   }

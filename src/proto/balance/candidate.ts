@@ -51,7 +51,7 @@ export interface BalancePolicy {
   ): BalanceChoice<C>;
   /** A connection of `candidate` has begun, or has ended: its `active` is another. */
   moved?(candidate: BalanceCandidate): void;
-  /** `candidate` has answered. */
+  /** `candidate` has answered, or a connection has ended that it had not answered for as long. */
   answered?(
     candidate: BalanceCandidate,
     sample: BalanceSample,

@@ -1,58 +1,17 @@
 import { seededRandom } from "../../bytes/random.ts";
-import { Backend, type BackendReport, type BackendStatus } from "./backend.ts";
+import type { Backend, BackendReport } from "./backend.ts";
+import { BackendSet } from "./backend_set.ts";
 import type { BalancePolicy } from "./candidate.ts";
 import {
-  type BackendOptions,
   type BalanceMachineOptions,
-  checkBackend,
   checkWeight,
   type CompleteBalanceOptions,
   completeBalanceOptions,
 } from "./options.ts";
 import { balancePolicy, type BalancePolicyName } from "./policies.ts";
 import { eligible } from "./eligible.ts";
+import type { BalanceInput, BalanceOutput } from "./messages.ts";
 import { StickySources } from "./sticky_sources.ts";
-
-/** Something that a {@linkcode BalanceMachine} is told. All of it can be written as JSON. */
-export type BalanceInput =
-  /** A connection wants a backend. `source` is the address that it comes from. */
-  | { type: "connection"; id: number; source?: string | undefined }
-  /** It could not be connected to the backend that was chosen; it wants another. */
-  | { type: "failed"; id: number; latencyMs: number }
-  /** Its backend has answered for the first time. */
-  | { type: "answered"; id: number; latencyMs: number }
-  /**
-   * It has ended; `ok` is false if it was the backend's fault. `latencyMs` is how long the backend had not answered, 0 if it
-   * was asked nothing; it does not count if it had answered.
-   */
-  | { type: "ended"; id: number; ok: boolean; latencyMs: number }
-  /** A backend was checked. */
-  | { type: "checked"; backend: string; ok: boolean }
-  /** A backend joins. */
-  | { type: "add"; backend: BackendOptions }
-  /** A backend takes no more connections, and keeps those that it has. */
-  | { type: "drain"; backend: string }
-  /** A backend that was drained takes connections again. */
-  | { type: "ready"; backend: string }
-  /** A backend gets another weight. */
-  | { type: "weight"; backend: string; weight: number }
-  /** A backend drains, and leaves once it has no connections. */
-  | { type: "remove"; backend: string }
-  /** All options are others; backends that stay keep their connections and their history. */
-  | { type: "configure"; options: BalanceMachineOptions }
-  /** Time has passed. */
-  | { type: "time" };
-
-/** What a {@linkcode BalanceMachine} wants done. */
-export type BalanceOutput =
-  /** Connect it to this backend. */
-  | { type: "pick"; id: number; backend: string; why: string }
-  /** It waits until a backend has room. */
-  | { type: "wait"; id: number; why: string }
-  /** Turn it away. */
-  | { type: "refuse"; id: number; why: string }
-  /** A backend has become another. */
-  | { type: "status"; backend: string; status: BackendStatus; why: string };
 
 /** A connection from the moment that it wants a backend until its end. */
 interface Flow {
@@ -95,10 +54,9 @@ interface Flow {
  * ```
  */
 export class BalanceMachine {
-  #options: CompleteBalanceOptions;
   #policy: BalancePolicy;
   readonly #random: () => number;
-  readonly #backends = new Map<string, Backend>();
+  readonly #backends: BackendSet;
   readonly #flows = new Map<number, Flow>();
   readonly #queue: Flow[] = [];
   readonly #sticky: StickySources;
@@ -110,13 +68,21 @@ export class BalanceMachine {
    * @throws {RangeError} If an option makes no sense.
    */
   constructor(options: BalanceMachineOptions, seed: number, nowMs: number) {
-    this.#options = completeBalanceOptions(options);
-    this.#policy = balancePolicy(this.#options.policy);
+    const complete = completeBalanceOptions(options);
+    this.#policy = balancePolicy(complete.policy);
     this.#random = seededRandom(seed);
     this.#sticky = new StickySources();
-    for (const backend of this.#options.backends) {
-      this.#join(backend, -Infinity, nowMs);
+    this.#backends = new BackendSet(complete, {
+      joined: (backend) => this.#policy.rejoined?.(backend),
+      left: ({ name }) => this.#policy.forget?.(name),
+    });
+    for (const backend of complete.backends) {
+      this.#backends.join(backend, -Infinity, nowMs);
     }
+  }
+
+  get #options(): CompleteBalanceOptions {
+    return this.#backends.options;
   }
 
   /** The name of the policy. */
@@ -136,11 +102,7 @@ export class BalanceMachine {
 
   /** What is known of each backend. */
   report(nowMs: number): BackendReport[] {
-    for (const backend of this.#backends.values()) this.#warm(backend, nowMs);
-    return Array.from(
-      this.#backends.values(),
-      (backend) => backend.report(nowMs),
-    );
+    return this.#backends.report(nowMs);
   }
 
   /** Milliseconds until `backend` should be checked again; undefined if it is gone. */
@@ -174,31 +136,23 @@ export class BalanceMachine {
         return this.#ended(input, nowMs);
       case "checked":
         return this.#checked(input.backend, input.ok, nowMs);
-      case "add": {
-        checkBackend(input.backend);
-        const known = this.#backends.get(input.backend.name);
-        if (known !== undefined && !known.isLeaving) {
-          throw new RangeError(
-            `Cannot add a backend: it is there: current value is ${known.name}`,
-          );
-        }
-        return this.#join(input.backend, nowMs, nowMs);
-      }
+      case "add":
+        return this.#backends.add(input.backend, nowMs);
       case "drain":
-        this.#find(input.backend).isDraining = true;
+        this.#backends.find(input.backend).isDraining = true;
         return;
       case "ready": {
-        const backend = this.#find(input.backend);
+        const backend = this.#backends.find(input.backend);
         backend.isDraining = backend.isLeaving = false;
         backend.startedMs = nowMs;
         return;
       }
       case "weight":
         checkWeight(input.weight);
-        this.#find(input.backend).weight = input.weight;
+        this.#backends.find(input.backend).weight = input.weight;
         return;
       case "remove":
-        return this.#leave(this.#find(input.backend));
+        return this.#backends.leave(this.#backends.find(input.backend));
       case "configure":
         return this.#configure(input.options, nowMs);
       case "time":
@@ -206,60 +160,17 @@ export class BalanceMachine {
     }
   }
 
-  #find(name: string): Backend {
-    const backend = this.#backends.get(name);
-    if (backend !== undefined) return backend;
-    throw new RangeError(
-      `Cannot find a backend: there are ${
-        [...this.#backends.keys()].join(", ") || "none"
-      }: current value is ${name}`,
-    );
-  }
-
-  #join(options: BackendOptions, startedMs: number, nowMs: number): void {
-    const known = this.#backends.get(options.name);
-    if (known === undefined) {
-      const backend = new Backend(options, this.#options, startedMs, nowMs);
-      this.#backends.set(options.name, backend);
-      return this.#policy.rejoined?.(backend);
-    }
-    if (known.isLeaving) known.startedMs = nowMs;
-    known.isDraining = known.isLeaving = false;
-    known.weight = options.weight ?? 1;
-    known.maxConnections = options.maxConnections ?? Infinity;
-    known.backup = options.backup ?? false;
-  }
-
-  #leave(backend: Backend): void {
-    backend.isDraining = backend.isLeaving = true;
-    this.#forget(backend);
-  }
-
-  #forget(backend: Backend): void {
-    if (!backend.isLeaving || backend.active > 0) return;
-    this.#backends.delete(backend.name);
-    this.#policy.forget?.(backend.name);
-  }
-
   #configure(options: BalanceMachineOptions, nowMs: number): void {
     const complete = completeBalanceOptions(options);
     if (complete.policy !== this.#options.policy) {
       this.#policy = balancePolicy(complete.policy);
     }
-    this.#options = complete;
     // In the order of their deadlines they stay.
     const untilMs = nowMs + complete.queueMs;
     for (const flow of this.#queue) {
       flow.untilMs = Math.min(flow.untilMs, untilMs);
     }
-    const names = new Set(complete.backends.map(({ name }) => name));
-    for (const backend of [...this.#backends.values()]) {
-      if (!names.has(backend.name)) this.#leave(backend);
-    }
-    for (const backend of complete.backends) {
-      this.#join(backend, nowMs, nowMs);
-      this.#backends.get(backend.name)!.health.retune(complete.health);
-    }
+    this.#backends.configure(complete, nowMs);
   }
 
   #open(id: number, source: string | undefined, nowMs: number): void {
@@ -300,12 +211,12 @@ export class BalanceMachine {
     isFirst = true,
   ): { backend: Backend; why: string } | "none" | "full" {
     const { slowStartMs, panicThreshold, stickyMs } = this.#options;
-    const all = [...this.#backends.values()];
+    const { all } = this.#backends;
     const { backends, note } = eligible(all, panicThreshold, nowMs);
     let isOpen = false;
     let isFull = false;
     for (const backend of backends) {
-      this.#warm(backend, nowMs);
+      backend.warm(nowMs, slowStartMs);
       const isLeft = !flow.avoid.has(backend.name);
       const hasRoom = isFirst && backend.hasRoom(nowMs, slowStartMs);
       backend.isOpen = isLeft && hasRoom;
@@ -332,7 +243,7 @@ export class BalanceMachine {
 
   #whyNone(flow: Flow): string {
     return failures(flow) ??
-      (this.#backends.size === 0 ? "no backends" : "none is up");
+      (this.#backends.all.length === 0 ? "no backends" : "none is up");
   }
 
   #pick(flow: Flow, backend: Backend, why: string, nowMs: number): void {
@@ -384,9 +295,17 @@ export class BalanceMachine {
     if (flow?.backend === undefined) return;
     this.#flows.delete(id);
     if (flow.isRecorded) return this.#release(flow);
-    if (ok) flow.backend.unanswered(latencyMs, nowMs);
+    if (ok) this.#unanswered(flow, latencyMs, nowMs);
     else this.#record(flow, false, latencyMs, nowMs);
     this.#release(flow);
+  }
+
+  #unanswered(flow: Flow, latencyMs: number, nowMs: number): void {
+    const backend = flow.backend!;
+    backend.unanswered(latencyMs, nowMs);
+    if (latencyMs === 0) return;
+    const { active } = flow;
+    this.#policy.answered?.(backend, { latencyMs, active }, nowMs);
   }
 
   #record(flow: Flow, ok: boolean, latencyMs: number, nowMs: number): void {
@@ -401,7 +320,7 @@ export class BalanceMachine {
     flow.backend = undefined;
     backend.load.ended();
     this.#policy.moved?.(backend);
-    this.#forget(backend);
+    this.#backends.released(backend);
   }
 
   #checked(name: string, ok: boolean, nowMs: number): void {
@@ -409,24 +328,12 @@ export class BalanceMachine {
     if (backend?.health.record(ok) === "up") backend.startedMs = nowMs;
   }
 
-  #warm(backend: Backend, nowMs: number): void {
-    backend.warm(nowMs, this.#options.slowStartMs);
-  }
-
   /** Tells of backends whose status is another. */
   #tell(nowMs: number): void {
-    for (const backend of this.#backends.values()) {
-      const status = backend.status(nowMs);
-      if (status === backend.told) continue;
-      const why = `was ${backend.told}`;
-      backend.told = status;
-      if (status === "up") this.#policy.rejoined?.(backend);
-      this.#outputs.push({
-        type: "status",
-        backend: backend.name,
-        status,
-        why,
-      });
+    for (const { backend, was } of this.#backends.changes(nowMs)) {
+      const { name, told: status } = backend;
+      const why = `was ${was}`;
+      this.#outputs.push({ type: "status", backend: name, status, why });
     }
   }
 

@@ -15,11 +15,8 @@ export {
 export { LatencyModel } from "./latency_model.ts";
 export { Learned, type LearnedOptions } from "./learned.ts";
 export { LeastConnections } from "./least_connections.ts";
-export {
-  type BalanceInput,
-  BalanceMachine,
-  type BalanceOutput,
-} from "./machine.ts";
+export { BalanceMachine } from "./machine.ts";
+export type { BalanceInput, BalanceOutput } from "./messages.ts";
 export { Maglev, type MaglevOptions, maglevTable } from "./maglev.ts";
 export type { BackendOptions, BalanceMachineOptions } from "./options.ts";
 export { PeakEwma } from "./peak_ewma.ts";

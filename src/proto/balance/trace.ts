@@ -1,8 +1,5 @@
-import {
-  type BalanceInput,
-  BalanceMachine,
-  type BalanceOutput,
-} from "./machine.ts";
+import { BalanceMachine } from "./machine.ts";
+import type { BalanceInput, BalanceOutput } from "./messages.ts";
 import type { BalanceMachineOptions } from "./options.ts";
 
 /** The first line of a decision trace. */

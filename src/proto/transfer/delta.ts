@@ -4,7 +4,7 @@ import type { ByteWriter } from "../../bytes/writer.ts";
 import { writeInt } from "./fields.ts";
 
 /** Bytes of the hash of a chunk: the first of its SHA-256. What is made of chunks is proven by other hashes. */
-export const CHUNK_HASH_BYTES = 16;
+export const CHUNK_HASH_BYTES = 12;
 
 /** Bytes that tell of a chunk: its length, and its hash. */
 export const CHUNK_RECORD_BYTES: number = 4 + CHUNK_HASH_BYTES;
@@ -13,9 +13,11 @@ export const CHUNK_RECORD_BYTES: number = 4 + CHUNK_HASH_BYTES;
 export const MAX_CHUNKS: number = 2 ** 20;
 
 /** The shortest average of chunks: below it their hashes would cost more than is won. */
-const LEAST_AVERAGE_BYTES = 4096;
+const LEAST_AVERAGE_BYTES = 2048;
 /** A file is cut into about this many chunks, or fewer. */
-const WANTED_CHUNKS = 2 ** 17;
+const WANTED_CHUNKS = 2 ** 19;
+/** Slots that are looked at for a chunk: hashes that somebody has made to collide cost no more. */
+const MAX_STEPS = 64;
 
 /**
  * The average that a file of `size` bytes is cut by: small chunks find more, large ones cost less to tell of.
@@ -25,8 +27,8 @@ const WANTED_CHUNKS = 2 ** 17;
  * import { averageChunkBytes } from "./delta.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(averageChunkBytes(1e6), 4096);
- * assertEquals(averageChunkBytes(2 ** 30), 8192);
+ * assertEquals(averageChunkBytes(1e6), 2048);
+ * assertEquals(averageChunkBytes(2 ** 32), 8192);
  * assertEquals(averageChunkBytes(2 ** 50), 2 ** 24);
  * ```
  */
@@ -37,7 +39,7 @@ export function averageChunkBytes(size: number): number {
 }
 
 /**
- * The chunks of a file that the other side has, by their hashes: a table with open addressing, of 24 to 64 bytes for a
+ * The chunks of a file that the other side has, by their hashes: a table with open addressing, of 40 to 80 bytes for a
  * chunk.
  */
 export class ChunkIndex {
@@ -45,8 +47,8 @@ export class ChunkIndex {
   count = 0;
   /** Where the next chunk begins. */
   #end = 0;
-  /** For each chunk its hash in four words, and its length. */
-  #records = new Uint32Array(5 * 1024);
+  /** For each chunk its hash in three words, and its length. */
+  #records = new Uint32Array(4 * 1024);
   #offsets = new Float64Array(1024);
   /** Numbers of chunks, plus one, by the first word of their hashes. */
   #slots = new Uint32Array(4096);
@@ -63,8 +65,8 @@ export class ChunkIndex {
     if (this.count === this.#offsets.length) this.#grow();
     const at = this.count++;
     const words = wordsOf(hash);
-    this.#records.set(words, at * 5);
-    this.#records[at * 5 + 4] = length;
+    this.#records.set(words, at * 4);
+    this.#records[at * 4 + 3] = length;
     this.#offsets[at] = this.#end;
     this.#end += length;
     this.#insert(at);
@@ -72,7 +74,7 @@ export class ChunkIndex {
 
   #grow(): void {
     const size = this.count * 2;
-    const records = new Uint32Array(size * 5);
+    const records = new Uint32Array(size * 4);
     const offsets = new Float64Array(size);
     records.set(this.#records);
     offsets.set(this.#offsets);
@@ -82,34 +84,37 @@ export class ChunkIndex {
     for (let at = 0; at < this.count; at++) this.#insert(at);
   }
 
-  /** The first of equal chunks stays. */
+  /** The first of equal chunks stays, and one that finds no slot is not found again. */
   #insert(at: number): void {
-    const from = at * 5;
-    const words = this.#records.subarray(from, from + 4);
-    const slot = this.#slot(words, this.#records[from + 4]!);
-    if (this.#slots[slot] === 0) this.#slots[slot] = at + 1;
+    const from = at * 4;
+    const words = this.#records.subarray(from, from + 3);
+    const slot = this.#slot(words, this.#records[from + 3]!);
+    if (slot >= 0 && this.#slots[slot] === 0) this.#slots[slot] = at + 1;
   }
 
-  /** The slot that a chunk is in, or would be. */
+  /** The slot that a chunk is in, or would be; -1 if there is no room near its own. */
   #slot(words: Uint32Array, length: number): number {
     const slots = this.#slots;
     const records = this.#records;
     const mask = slots.length - 1;
-    for (let slot = words[0]! & mask;; slot = slot + 1 & mask) {
+    const first = words[0]! ^ Math.imul(words[1]!, 31) ^ words[2]!;
+    for (let step = 0; step < MAX_STEPS; step++) {
+      const slot = first + step & mask;
       const number = slots[slot]!;
       if (number === 0) return slot;
-      const from = number * 5 - 5;
+      const from = number * 4 - 4;
       if (
         records[from] === words[0] && records[from + 1] === words[1] &&
-        records[from + 2] === words[2] && records[from + 3] === words[3] &&
-        records[from + 4] === length
+        records[from + 2] === words[2] && records[from + 3] === length
       ) return slot;
     }
+    return -1;
   }
 
   /** Where a chunk is; -1 if there is none of this length and hash. */
   find(length: number, hash: Uint8Array): number {
-    const number = this.#slots[this.#slot(wordsOf(hash), length)]!;
+    const slot = this.#slot(wordsOf(hash), length);
+    const number = slot < 0 ? 0 : this.#slots[slot]!;
     return number === 0 ? -1 : this.#offsets[number - 1]!;
   }
 }
@@ -141,7 +146,7 @@ interface Copy {
  * import { applyPatch, ChunkIndex, DeltaPlan } from "./delta.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const [one, two] = [1, 2].map((byte) => new Uint8Array(16).fill(byte));
+ * const [one, two] = [1, 2].map((byte) => new Uint8Array(12).fill(byte));
  * const index = new ChunkIndex();
  * index.add(3, one!);
  * const plan = new DeltaPlan(index);

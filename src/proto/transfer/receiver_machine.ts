@@ -138,6 +138,8 @@ export class ReceiverMachine {
   readonly #outcomes: (TransferOutcome | undefined)[] = [];
   /** Files whose data is to come, with what of it is there. */
   readonly #wanted = new Map<number, VerifiedLeaves | undefined>();
+  /** Of these another version is there, and the sender has not asked for its chunks yet. */
+  readonly #old = new Set<number>();
   #results: Result[] = [];
   #examinedEntries = 0;
   #open: OpenFile | undefined;
@@ -196,6 +198,9 @@ export class ReceiverMachine {
         return undefined;
       case "ask": {
         const { index } = message;
+        if (!this.#old.delete(index)) {
+          throw outOfStep(`there is no old version of entry ${index}`);
+        }
         return { type: "offer", index, entry: this.#file(index) };
       }
       case "close":
@@ -249,7 +254,9 @@ export class ReceiverMachine {
         const leaves = one.type === "partial" ? one.leaves : undefined;
         this.#wanted.set(index, leaves);
         if (leaves !== undefined) this.#tellHeld(index, entry, leaves);
-        return one.hasOld ? "delta" : "data";
+        if (!one.hasOld) return "data";
+        this.#old.add(index);
+        return "delta";
       }
       return "nothing";
     });

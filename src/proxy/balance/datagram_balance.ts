@@ -63,7 +63,19 @@ export class DatagramBalance implements BalanceFront {
         "Cannot listen for datagrams: the runtime's flag --unstable-net is needed",
       );
     }
-    const { limits = {}, allow, deny = [] } = options;
+    const { limits = {}, allow, deny = [], trustedProxies = [] } = options;
+    const { maxConnectionsPerSource = Infinity } = limits;
+    for (
+      const [name, isUsed] of [
+        ["trustedProxies", [...trustedProxies].length > 0],
+        ["maxConnectionsPerSource", maxConnectionsPerSource !== Infinity],
+      ] as const
+    ) {
+      if (!isUsed) continue;
+      throw new Deno.errors.NotSupported(
+        `Cannot balance datagrams: '${name}' is for connections alone`,
+      );
+    }
     this.#options = options;
     this.#roster = roster;
     this.#clock = clock;

@@ -1,14 +1,15 @@
 import type { BackendReport } from "../../proto/balance/backend.ts";
-import {
-  type BalanceInput,
-  BalanceMachine,
-  type BalanceOutput,
-} from "../../proto/balance/machine.ts";
+import { BalanceMachine } from "../../proto/balance/machine.ts";
+import type {
+  BalanceInput,
+  BalanceOutput,
+} from "../../proto/balance/messages.ts";
 import type { BalanceMachineOptions } from "../../proto/balance/options.ts";
 import type { BalancePolicyName } from "../../proto/balance/policies.ts";
 import { TracedBalanceMachine } from "../../proto/balance/trace.ts";
 import { alarm, type Clock } from "../../io/clock.ts";
 import { systemTransports } from "../../io/transports.ts";
+import { isDatagramEndpoint } from "../link/datagram_front.ts";
 import { canonicalEndpoint, refuseMixture } from "./endpoints.ts";
 import { HealthChecks } from "./health_checks.ts";
 import { refuseLoop } from "./loop.ts";
@@ -116,7 +117,7 @@ export class Roster {
 
   add(target: string | BalanceTarget): void {
     const added = readTarget(target, this.#settings);
-    this.#refuse([added.to]);
+    this.#refuse([added]);
     const backend = backendOptions(added);
     this.#change(new Map([[added.to, added]]), { type: "add", backend });
     this.#check();
@@ -149,13 +150,19 @@ export class Roster {
 
   #read(settings: BalanceSettings): Map<string, BalanceTarget> {
     const targets = readTargets(settings);
-    this.#refuse([...targets.keys()]);
+    this.#refuse([...targets.values()]);
     return targets;
   }
 
-  #refuse(urls: readonly string[]): void {
-    refuseMixture([...this.#listen, ...urls]);
-    for (const url of urls) refuseLoop(this.#listen, url);
+  #refuse(targets: readonly BalanceTarget[]): void {
+    refuseMixture([...this.#listen, ...targets.map(({ to }) => to)]);
+    for (const { to, proxyProtocol } of targets) {
+      refuseLoop(this.#listen, to);
+      if (proxyProtocol !== 1 || !isDatagramEndpoint(to)) continue;
+      throw new RangeError(
+        `Cannot balance: 'proxyProtocol' must be 2 for datagrams: current value is ${proxyProtocol} for ${to}`,
+      );
+    }
   }
 
   /** The machine may choose new backends at once, so their targets must be there. */

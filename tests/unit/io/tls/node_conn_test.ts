@@ -137,3 +137,24 @@ Deno.test("NodeTlsConn reads on in small pieces, and stops the runtime meanwhile
   await assertRejects(() => conn.read(into), Deno.errors.BadResource);
   await assertRejects(() => conn.write(into), Deno.errors.BadResource);
 });
+
+Deno.test("NodeTlsConn.write() takes no more of a long write than the engine encrypts at once", async () => {
+  const raw = new FakeSocket();
+  const written: number[] = [];
+  const tls = Object.assign(new FakeSocket(), {
+    write(bytes: Uint8Array, done: () => void) {
+      written.push(bytes.length);
+      done();
+    },
+  });
+  const conn = new NodeTlsConn(
+    raw as unknown as Socket,
+    () => Promise.resolve(),
+  );
+  conn.secured(tls as unknown as TLSSocket, () => ({}));
+  const most = 48 * 1024;
+  assertEquals(await conn.write(new Uint8Array(most)), most);
+  assertEquals(await conn.write(new Uint8Array(most + 1)), most);
+  assertEquals(written, [most, most]);
+  conn.close();
+});

@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  BalanceMachine,
-  type BalanceOutput,
-} from "../../../../src/proto/balance/machine.ts";
+import { BalanceMachine } from "../../../../src/proto/balance/machine.ts";
+import type { BalanceOutput } from "../../../../src/proto/balance/messages.ts";
 import type { BalanceMachineOptions } from "../../../../src/proto/balance/options.ts";
 import {
   replayBalance,

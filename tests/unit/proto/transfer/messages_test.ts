@@ -55,8 +55,8 @@ const VECTORS: [TransferMessage, string][] = [
     "04 00000001 00000002" + "ab".repeat(32),
   ],
   [
-    { type: "need", index: 0, needs: ["nothing", "data"] },
-    "05 00000000 00 01",
+    { type: "need", index: 0, needs: ["nothing", "data", "delta"] },
+    "05 00000000 00 01 02",
   ],
   [
     { type: "leaf", index: 1, leaf: 2, hash, data: hex("646174") },
@@ -75,6 +75,20 @@ const VECTORS: [TransferMessage, string][] = [
   [{ type: "end" }, "0b"],
   [{ type: "finished" }, "0c"],
   [{ type: "error", reason: "no" }, "0d 0002 6e6f"],
+  [{ type: "ask", index: 1 }, "0e 00000001"],
+  [
+    {
+      type: "chunks",
+      index: 1,
+      averageBytes: 2048,
+      chunks: hex("00000100" + "cd".repeat(12)),
+    },
+    "0f 00000001 00000800 00000100" + "cd".repeat(12),
+  ],
+  [
+    { type: "patch", index: 1, leaf: 2, hash, patch: hex("00000000") },
+    "10 00000001 00000002" + "ab".repeat(32) + "00000000",
+  ],
 ];
 
 Deno.test("TRANSFER_WIRE writes and reads every message", () => {
@@ -87,11 +101,19 @@ Deno.test("TRANSFER_WIRE writes and reads every message", () => {
 });
 
 Deno.test("transferCodec refuses every message that is cut short", () => {
-  const open = new Set(["entries", "need", "leaf", "results"]);
+  const open = new Set([
+    "entries",
+    "need",
+    "leaf",
+    "patch",
+    "results",
+  ]);
   for (const [{ type }, text] of VECTORS) {
     const bytes = hex(text);
     for (let length = 0; length < bytes.length; length++) {
       if (open.has(type) && length > 0) continue;
+      // The last page of chunks has none.
+      if (type === "chunks" && length === 9) continue;
       assertThrows(
         () => transferCodec.decode(bytes.subarray(0, length)),
         RemoteProtocolError,
@@ -104,7 +126,7 @@ Deno.test("transferCodec refuses every message that is cut short", () => {
 
 Deno.test("transferCodec refuses what no sender writes", () => {
   const faults: [string, string][] = [
-    ["0e", "its type is not known"],
+    ["11", "its type is not known"],
     ["00 706f72746f6c616f 01 01 0000", "does not begin"],
     ["00 706f72746f6c616e 01 09 0000", "no verb"],
     ["01 01 00", "1 bytes are left over"],
@@ -122,8 +144,9 @@ Deno.test("transferCodec refuses what no sender writes", () => {
     ["02 01 01a4 0000000000000000 0002 c0af", "not UTF-8"],
     ["04 00000001 00000000", "0 bytes are no hashes"],
     ["04 00000001 00000000 00", "1 bytes are no hashes"],
-    ["05 00000000 02", "no need"],
+    ["05 00000000 03", "no need"],
     ["0a 00000000 63 0000", "no outcome"],
+    ["0f 00000001 00000800 00", "1 bytes are no chunks"],
   ];
   for (const [bytes, fault] of faults) {
     assertThrows(
