@@ -9,6 +9,9 @@ const SMALL_BYTES = 1024;
 /** What a busy direction reads into: a larger buffer is no faster. */
 const LARGE_BYTES = 256 * 1024;
 
+/** Milliseconds for what a side has sent before it stopped to take anything. */
+const LAST_WORDS_MS = 2000;
+
 /** Large buffers in use at once; the directions beyond them make do with small ones. */
 const MAX_LARGE = 256;
 
@@ -81,7 +84,7 @@ class Relay extends Timer {
   readonly #server: Conn;
   readonly #clock: Clock;
   readonly #idleMs: number;
-  readonly #endMs: number;
+  #endMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #answered: ((latencyMs: number) => void) | undefined;
   #movedMs: number;
@@ -90,6 +93,8 @@ class Relay extends Timer {
   #isAsked: boolean;
   #bytesIn = 0;
   #bytesOut = 0;
+  /** Why one side takes no more, while the other may still be answered. */
+  #failure: { ending: RelayEnding; error: unknown } | undefined;
   #ending: RelayEnding | undefined;
   #error: unknown;
 
@@ -115,7 +120,7 @@ class Relay extends Timer {
     await Promise.all([this.#copyIn(), this.#copyOut()]);
     this.#clock.cancel(this);
     this.#signal?.removeEventListener("abort", abort);
-    this.#end("done");
+    this.#conclude("done");
     return {
       ending: this.#ending!,
       bytesIn: this.#bytesIn,
@@ -158,9 +163,10 @@ class Relay extends Timer {
       }
       await into.closeWrite();
     } catch (error) {
-      // A direction that fails ends the other too: nobody is left to read it.
-      const atClient = isReading === isIn;
-      this.#end(atClient ? "client failed" : "server failed", error);
+      const ending = isReading === isIn ? "client failed" : "server failed";
+      // Whom nobody hears any more may not be heard either; who takes no more may have answered all the same.
+      if (isReading) this.#end(ending, error);
+      else this.#takeLastWords(ending, error);
     } finally {
       if (buffer !== small) giveBack(buffer);
     }
@@ -175,8 +181,15 @@ class Relay extends Timer {
 
   override expired(): void {
     const nowMs = this.#clock.now();
-    if (nowMs >= this.#endMs) return this.#end("too long");
+    if (nowMs >= this.#endMs) return this.#conclude("too long");
     if (nowMs - this.#movedMs >= this.#idleMs) return this.#end("idle");
+    this.#schedule();
+  }
+
+  /** One side takes no more: what it has sent is still passed on, for a while. */
+  #takeLastWords(ending: RelayEnding, error: unknown): void {
+    this.#failure ??= { ending, error };
+    this.#endMs = Math.min(this.#endMs, this.#clock.now() + LAST_WORDS_MS);
     this.#schedule();
   }
 
@@ -184,6 +197,10 @@ class Relay extends Timer {
     const dueMs = Math.min(this.#movedMs + this.#idleMs, this.#endMs);
     if (dueMs === Infinity) return;
     this.#clock.arm(this, Math.max(0, dueMs - this.#clock.now()));
+  }
+
+  #conclude(ending: RelayEnding): void {
+    this.#end(this.#failure?.ending ?? ending, this.#failure?.error);
   }
 
   #end(ending: RelayEnding, error?: unknown): void {

@@ -117,6 +117,31 @@ Deno.test("proxy() ends the one side when the other resets", async () => {
   await front.drain();
 });
 
+Deno.test("proxy() passes on the answer of a target that does not read the request", async () => {
+  using target = new Target();
+  const { front, events } = await start({ to: target.url });
+  using client = await RawClient.connect(front.endpoint);
+  const answer = new Uint8Array(50_000).fill(7);
+  const answering = (async () => {
+    const server = await target.accept();
+    await server.receive(1);
+    await server.send(answer);
+    // There is unread input: after its end comes a reset.
+    server.conn.close();
+  })();
+  const block = new Uint8Array(1 << 20);
+  const sending = (async () => {
+    for (let n = 0; n < 20; n++) await client.send(block);
+  })().catch(() => {});
+  assertEquals(await client.receiveAll(), answer);
+  await answering;
+  client.conn.close();
+  await sending;
+  await waitUntil("the end", () => front.connections === 0);
+  assertEquals(of(events, "relayed")[0]?.access.ending, "server failed");
+  await front.drain();
+});
+
 Deno.test("proxy() tells a target where a connection came from, in one piece with its first bytes", async () => {
   using target = new Target();
   for (const version of [1, 2] as const) {
