@@ -104,6 +104,13 @@ export class SafeTree {
     return true;
   }
 
+  /** What is in a directory; nothing if it was made here. */
+  list(path: string): Iterable<Deno.DirEntry> {
+    if (this.#fresh.has(path)) return [];
+    this.checkParents(`${path}/`);
+    return Deno.readDirSync(this.locate(path));
+  }
+
   /** Puts a finished file to its place. */
   install(temporary: string, path: string): void {
     this.checkParents(path);

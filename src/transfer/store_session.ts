@@ -49,6 +49,9 @@ export class StoreSession {
   /** Directories and links, to be finished in the end. */
   readonly #later: { index: number; entry: TransferEntry }[] = [];
   #open: OpenFile | undefined;
+  /** Where chunks of files may be found. */
+  readonly #old = new Map<string, string>();
+  #siblings: { parent: string; files: Map<string, string> } | undefined;
   #batch: WrittenFile[] = [];
   #syncMs = 0;
   /** Directories whose parents are to be synced. */
@@ -105,17 +108,51 @@ export class StoreSession {
       return { type: "present" };
     }
     const found = this.#claim(entry);
-    const hasOld = info?.isFile && info.size >= LEAST_OLD_BYTES &&
-      entry.size > LEAF_BYTES;
-    const isOpen = found.type === "absent" || found.type === "partial";
-    return hasOld && isOpen ? { ...found, hasOld } : found;
+    if (found.type !== "absent" && found.type !== "partial") return found;
+    const old = this.#findOld(entry, info);
+    if (old === undefined) return found;
+    this.#old.set(path, old);
+    return { ...found, hasOld: true };
   }
 
-  /** Opens the version of a file that is at its place; undefined if none is. */
+  /** Where chunks of a file may be found: at its place, or under its former name beside it. */
+  #findOld(
+    entry: TransferEntry,
+    info: Deno.FileInfo | undefined,
+  ): string | undefined {
+    const { path, size } = entry;
+    if (size <= LEAF_BYTES) return undefined;
+    if (info !== undefined) {
+      return info.isFile && info.size >= LEAST_OLD_BYTES ? path : undefined;
+    }
+    const parent = parentOf(path);
+    if (this.#siblings?.parent !== parent) {
+      this.#siblings = { parent, files: this.#listLarge(parent) };
+    }
+    return this.#siblings.files.get(likeness(size, entry.mtimeMs));
+  }
+
+  /** Files of several leaves in a directory, by size and time. */
+  #listLarge(parent: string): Map<string, string> {
+    const files = new Map<string, string>();
+    for (const { name, isFile } of this.#tree.list(parent)) {
+      const path = parent === "" ? name : `${parent}/${name}`;
+      const info = isFile ? lookAt(this.#tree.locate(path)) : undefined;
+      if (info === undefined || info.size <= LEAF_BYTES) continue;
+      files.set(likeness(info.size, info.mtime?.getTime() ?? 0), path);
+    }
+    return files;
+  }
+
+  /** Opens the file in which chunks of another may be found; undefined if it is gone. */
   openOld({ path }: TransferEntry): DiskFile | undefined {
+    const old = this.#old.get(path);
+    this.#old.delete(path);
     this.#tree.forget();
-    if (!this.#tree.existing(path)?.isFile) return undefined;
-    return this.#store.disk.open(this.#tree.locate(path), { read: true });
+    if (old === undefined || !this.#tree.existing(old)?.isFile) {
+      return undefined;
+    }
+    return this.#store.disk.open(this.#tree.locate(old), { read: true });
   }
 
   /** What was received of a file before; from now on no other connection writes it. */
@@ -418,6 +455,11 @@ export class StoreSession {
     for (const path of this.#claims) this.#store.claimed.delete(path);
     this.#claims.clear();
   }
+}
+
+/** The same for a file and what it was renamed to. */
+function likeness(size: number, mtimeMs: number): string {
+  return `${size} ${mtimeMs}`;
 }
 
 function syncNow(file: DiskFile): void {

@@ -105,6 +105,26 @@ Deno.test("sendFiles() looks at no old copy of a small file, and sends all of it
   );
 });
 
+Deno.test("sendFiles() sends nothing of a large file that was renamed", async () => {
+  using folder = new TestFolder();
+  const [source, target] = [folder.make("source/a"), folder.make("target/a")];
+  const data = randomBytes(2 * MIB, seededRandom(16));
+  for (const path of [`${source}/new`, `${target}/old`]) {
+    Deno.writeFileSync(path, data);
+    Deno.utimeSync(path, 1, 1);
+  }
+  Deno.writeFileSync(`${source}/other`, data);
+  const listen = "tcp://127.0.0.1:0";
+  const directory = `${folder.path}/target`;
+  await using server = await serveFiles({ directory, listen });
+  const paths = [`${folder.path}/source/`];
+  const sent = await sendFiles({ paths, to: server.endpoint }).summary;
+  assertEquals(sent.problems, []);
+  assert(sent.movedBytes < data.length + 1000, `${sent.movedBytes}`);
+  assertEquals(Deno.readFileSync(`${target}/new`), data);
+  assertEquals(Deno.readFileSync(`${target}/old`), data);
+});
+
 Deno.test("a transfer with an old copy goes on where it was after the connection broke", async () => {
   using folder = new TestFolder();
   const [source, target] = [folder.make("source"), folder.make("target")];

@@ -1,11 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
-import {
-  DefaultHttpStack,
-  Upload,
-  type UploadOptions,
-} from "npm:tus-js-client@4.3.1";
+import { Upload, type UploadOptions } from "npm:tus-js-client@4.3.1";
 import { seededRandom } from "../../src/bytes/random.ts";
 import { serveTus } from "../../src/transfer/tus/serve_tus.ts";
 import { Program, run } from "../support/program.ts";

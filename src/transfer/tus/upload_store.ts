@@ -33,13 +33,18 @@ export const DEFAULT_UPLOAD_LIMITS: Required<UploadLimits> = {
 
 /** Parts that were made into a file are still there this long, for a client that missed the answer. */
 const JOINED_EXPIRE_MS = 600_000;
+/** Uploads at their place that are remembered, for clients that missed the answer. */
+const MAX_STORED = 10_000;
 /** Uploads that were removed and are remembered as such. */
 const MAX_GONE = 10_000;
 const ID = /^[0-9a-f]{32}$/;
 
 /** The uploads of a folder: those under way, and for a while those at their place. */
 export class UploadStore {
+  /** Those that are not at their place. */
   readonly #uploads = new Map<string, UploadFile>();
+  /** Those that are, the oldest first. */
+  readonly #stored = new Map<string, UploadFile>();
   readonly #gone = new Set<string>();
   readonly #store: DiskStore;
   readonly #folder: string;
@@ -70,26 +75,33 @@ export class UploadStore {
       const id = name.replace(/\.log$/, "");
       if (id === name || !ID.test(id)) continue;
       const upload = UploadFile.load(this.#folder, id, this.#store.disk);
-      if (upload !== undefined) this.#uploads.set(id, upload);
+      if (upload === undefined) continue;
+      (upload.isStored ? this.#stored : this.#uploads).set(id, upload);
     }
     for (const name of names) {
-      if (this.#uploads.has(name.replace(/\.log$/, ""))) continue;
+      const id = name.replace(/\.log$/, "");
+      if (this.#uploads.has(id) || this.#stored.has(id)) continue;
       this.#store.removeQuietly(`${this.#folder}/${name}`);
     }
   }
 
   /** An upload; `"gone"` for one that was removed not long ago. */
   find(id: string): UploadFile | "gone" | undefined {
-    this.expire();
-    return this.#uploads.get(id) ?? (this.#gone.has(id) ? "gone" : undefined);
+    const upload = this.#uploads.get(id) ?? this.#stored.get(id);
+    if (upload !== undefined && !this.#hasExpired(upload)) return upload;
+    if (upload !== undefined) this.remove(upload);
+    return this.#gone.has(id) ? "gone" : undefined;
+  }
+
+  #hasExpired({ expiresMs, busy }: UploadFile): boolean {
+    return expiresMs <= this.#wallMs() && busy === undefined;
   }
 
   /** Removes what has expired. */
   expire(): void {
-    const nowMs = this.#wallMs();
-    for (const upload of this.#uploads.values()) {
-      if (upload.expiresMs <= nowMs && upload.busy === undefined) {
-        this.remove(upload);
+    for (const uploads of [this.#uploads, this.#stored]) {
+      for (const upload of uploads.values()) {
+        if (this.#hasExpired(upload)) this.remove(upload);
       }
     }
   }
@@ -97,6 +109,7 @@ export class UploadStore {
   /** Removes an upload; what is at its place stays. */
   remove(upload: UploadFile): void {
     this.#uploads.delete(upload.id);
+    this.#stored.delete(upload.id);
     upload.remove();
     this.#gone.add(upload.id);
     if (this.#gone.size <= MAX_GONE) return;
@@ -109,7 +122,6 @@ export class UploadStore {
    * @throws {TusError} If there are too many, or its place cannot be taken.
    */
   create(creation: TusCreation, source: string): UploadFile {
-    this.expire();
     this.#admit(creation.length ?? 0, source);
     const id = crypto.randomUUID().replaceAll("-", "");
     const isPart = creation.concat?.type === "partial";
@@ -126,6 +138,7 @@ export class UploadStore {
   #admit(bytes: number, source: string): void {
     const { maxUploads, maxUploadsPerSource, maxUnfinishedBytes } =
       this.#limits;
+    if (this.#uploads.size >= maxUploads) this.expire();
     const waiting = this.#unfinished();
     if (waiting.length >= maxUploads) {
       throw new TusError(503, `Cannot take more than ${maxUploads} uploads`);
@@ -143,7 +156,7 @@ export class UploadStore {
   }
 
   #unfinished(): UploadFile[] {
-    return [...this.#uploads.values()].filter(({ isStored }) => !isStored);
+    return [...this.#uploads.values()];
   }
 
   #reservedBytes(uploads: readonly UploadFile[]): number {
@@ -204,6 +217,10 @@ export class UploadStore {
     this.#place(upload.dataPath, path);
     upload.stored();
     upload.close();
+    this.#uploads.delete(upload.id);
+    this.#stored.set(upload.id, upload);
+    if (this.#stored.size <= MAX_STORED) return;
+    for (const oldest of this.#stored.values().take(1)) this.remove(oldest);
   }
 
   #tree(): SafeTree {
@@ -256,7 +273,7 @@ export class UploadStore {
 
   /** Closes the files of all uploads. */
   close(): void {
-    for (const upload of this.#uploads.values()) upload.close();
+    for (const upload of this.#unfinished()) upload.close();
   }
 }
 
