@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { createHash } from "node:crypto";
 import { seededRandom } from "../../src/bytes/random.ts";
 import { type Disk, systemDisk } from "../../src/transfer/disk.ts";
@@ -11,6 +17,7 @@ import {
   type TusServer,
 } from "../../src/transfer/tus/serve_tus.ts";
 import { randomBytes, TestFolder } from "../support/transfer.ts";
+import { CLIENT_TLS, SERVER_TLS } from "../support/tls.ts";
 import { within } from "../support/wait.ts";
 
 /** What came back. */
@@ -551,4 +558,61 @@ Deno.test("serveTus() breaks off requests when it ends, and keeps what they brou
   const path = new URL(url).pathname;
   const at = Number(await offset(new URL(path, again.endpoint).href));
   assert(at >= 262_144, `${at}`);
+});
+
+Deno.test("serveTus() speaks https where it has a certificate", async () => {
+  using folder = new TestFolder();
+  const listen = "https://127.0.0.1:0/files";
+  await using server = await serveIn(folder, { listen, ...SERVER_TLS });
+  assertMatch(server.endpoint, /^https:\/\/127\.0\.0\.1:\d+\/files$/);
+  using client = Deno.createHttpClient(CLIENT_TLS.tls);
+  const response = await fetch(server.endpoint, {
+    client,
+    method: "POST",
+    headers: { "Tus-Resumable": "1.0.0", "Upload-Length": "0", ...named("s") },
+  });
+  await response.body?.cancel();
+  assertEquals(response.status, 201);
+  assertEquals(Deno.lstatSync(`${folder.path}/s`).size, 0);
+});
+
+Deno.test("serveTus() refuses endpoints that it cannot serve, and folders that another has", async () => {
+  using folder = new TestFolder();
+  const refused = (options: Partial<ServeTusOptions>, message: string) =>
+    assertRejects(() => serveIn(folder, options), Error, message);
+  const http = "http://HOST:PORT/PATH is expected";
+  await refused({ listen: "ftp://127.0.0.1" }, http);
+  await refused({ listen: "127.0.0.1:9701" }, http);
+  await refused({ listen: "http://127.0.0.1:0/?a" }, http);
+  await refused({ listen: "https://127.0.0.1:0" }, "goes with https: alone");
+  await refused({ ...SERVER_TLS }, "goes with https: alone");
+  await using server = await serveIn(folder);
+  await refused({}, "another process does");
+  using other = new TestFolder();
+  await assertRejects(
+    () => serveIn(other, { listen: server.endpoint }),
+    Error,
+    "address in use",
+  );
+});
+
+Deno.test("serveTus() keeps a file that is there until the new one is whole", async () => {
+  using folder = new TestFolder();
+  const path = `${folder.path}/file`;
+  Deno.writeTextFileSync(path, "old");
+  await using server = await serveIn(folder);
+  const url = await create(server, { "Upload-Length": "6", ...named("file") });
+  assertEquals((await patch(url, 0, "the ")).status, 204);
+  assertEquals(Deno.readTextFileSync(path), "old");
+  assertEquals((await patch(url, 4, "ne")).status, 204);
+  assertEquals(Deno.readTextFileSync(path), "the ne");
+  // What came in the way meanwhile is told, and the data is kept.
+  const headers = { "Upload-Length": "1", ...named("later") };
+  const late = await create(server, headers);
+  Deno.mkdirSync(`${folder.path}/later`);
+  assertEquals((await patch(late, 0, "x")).status, 409);
+  assertEquals((await send("HEAD", late)).status, 409);
+  Deno.removeSync(`${folder.path}/later`);
+  assertEquals((await send("HEAD", late)).status, 200);
+  assertEquals(Deno.readTextFileSync(`${folder.path}/later`), "x");
 });

@@ -200,6 +200,11 @@ export class NodeTlsConn implements Conn {
     const taken = bytes.length > WRITE_BYTES
       ? bytes.subarray(0, WRITE_BYTES)
       : bytes;
+    // With nothing before it the runtime encrypts it at once, so that its buffer is free; what fails is told by the next call.
+    if (tls.writableLength === 0 && this.#failure === undefined) {
+      tls.write(taken);
+      return Promise.resolve(taken.length);
+    }
     return new Promise((resolve, reject) => {
       tls.write(taken, (error) => {
         if (error) reject(this.#failure ?? systemError(error));

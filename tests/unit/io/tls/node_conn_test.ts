@@ -158,3 +158,43 @@ Deno.test("NodeTlsConn.write() takes no more of a long write than the engine enc
   assertEquals(written, [most, most]);
   conn.close();
 });
+
+Deno.test("NodeTlsConn.write() is done with the buffer once it resolves, and what it took arrives before the end", async () => {
+  const listener = await netTransport.listen(
+    parseEndpoint("tls://127.0.0.1:0"),
+    NODE_SERVER_TLS,
+  );
+  const accepted = listener.accept();
+  const connecting = netTransport.connect(listener.endpoint, CLIENT_TLS);
+  const { signal } = new AbortController();
+  const ours = (await listener.shake!(await accepted, signal))!;
+  const theirs = await connecting;
+  const total = 24 * 1024 * 1024;
+  const sending = (async () => {
+    const buffer = new Uint8Array(80_000);
+    for (let sent = 0, turn = 0; sent < total; turn++) {
+      const length = Math.min(1 + turn * 7919 % buffer.length, total - sent);
+      const piece = buffer.subarray(0, length);
+      for (let i = 0; i < length; i++) piece[i] = (sent + i) % 251;
+      const count = await ours.write(piece);
+      // Whoever pools buffers writes other things into it from here on.
+      buffer.fill(255);
+      sent += count;
+    }
+    await ours.closeWrite();
+  })();
+  const into = new Uint8Array(1 << 17);
+  let received = 0;
+  let wrong = 0;
+  for (;;) {
+    const count = await within("more", theirs.read(into));
+    if (count === null) break;
+    for (let i = 0; i < count; i++) {
+      if (into[i] !== (received + i) % 251) wrong++;
+    }
+    received += count;
+  }
+  await sending;
+  assertEquals([received, wrong], [total, 0]);
+  for (const closing of [ours, theirs, listener]) closing.close();
+});
