@@ -405,7 +405,9 @@ export class TusProtocol {
   refused(error: unknown): TusAnswer {
     if (!(error instanceof TusError)) throw error;
     const { status, message } = error;
-    const headers = status === 412 ? { "Tus-Version": TUS_VERSION } : {};
+    const headers: Record<string, string> = status === 412
+      ? { "Tus-Version": TUS_VERSION }
+      : {};
     return { ...answer(status, headers), body: `${message}\n` };
   }
 }
