@@ -17,6 +17,7 @@ import {
   handlerFailure,
   peerClosed,
   readFailure,
+  writeFailure,
 } from "./endings.ts";
 import type { DrainNotice } from "./handler.ts";
 import { Lifetime } from "./lifetime.ts";
@@ -243,7 +244,7 @@ export class Connection<In, Out, State>
   }
 
   outboxFailed(error: unknown): void {
-    this.#conclude({ cause: "peer closed", reason: "reset", error });
+    this.#conclude(writeFailure(error));
     this.#lifetime.drop();
   }
 

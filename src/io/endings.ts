@@ -13,6 +13,13 @@ export function handlerFailure(error: unknown): Ending {
   return { cause: "failed", error };
 }
 
+/** The ending of a connection that could not be written to: the peer is gone, or does not answer any more. */
+export function writeFailure(error: unknown): Ending {
+  return error instanceof Deno.errors.TimedOut
+    ? { cause: "timed out", reason: error.message, error }
+    : { cause: "peer closed", reason: "reset", error };
+}
+
 /** The ending of a connection whose peer broke the protocol. */
 export function brokenProtocol(error: RemoteProtocolError): Ending {
   return error.code === "truncated"
