@@ -141,7 +141,7 @@ Deno.test("balance() of datagrams checks by datagrams, and moves sessions from a
     check: { type: "exchange", send: "ping", expect: "ping" },
     checkTimeoutMs: 100,
     health: { intervalMs: 20, fall: 2 },
-    limits: { idleMs: 400 },
+    limits: { idleMs: 3000 },
   });
   using client = new Client(front);
   assertEquals(await client.ask("1"), "a 1");
